@@ -1,0 +1,91 @@
+"""What a format's code takes and gives: bytes and options in, bytes and references out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Role = Literal["url", "import", "module", "worker", "sourcemap"]
+"""How a reference is used.
+
+``url``: any URL relative to the file (CSS ``url()``, JavaScript ``new URL(…, import.meta.url)``);
+``import``: a stylesheet's ``@import``; ``module``: an ECMAScript module specifier, where a name
+without ``./`` is not a URL; ``worker``: ``importScripts``; ``sourcemap``: ``sourceMappingURL``.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One place in a body that names another file.
+
+    Attributes:
+        start: byte offset in the body of the first byte that names the file (inside the quotes).
+        end: byte offset in the body behind the last such byte.
+        specifier: what stands there, escapes of the format resolved: a URL reference.
+        role: how it is used.
+        line: line in the *source*, from 1.
+        column: column in the *source*, from 1, in characters.
+    """
+
+    start: int
+    end: int
+    specifier: str
+    role: Role
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A warning about one file, at a place in its source (``line`` 0: about the whole file)."""
+
+    message: str
+    line: int = 0
+    column: int = 0
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """All that a transform may depend on besides the bytes: part of the cache key.
+
+    Attributes:
+        minify: write the smallest equal program; ``False`` for ``*.min.*`` and on request.
+        module: the file's name says that it is an ECMAScript module (``.mjs``).
+        worker: the file is configured to be a worker, so ``importScripts`` counts.
+    """
+
+    minify: bool = True
+    module: bool = False
+    worker: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transformed:
+    """The result of one file's transform.
+
+    Attributes:
+        body: the bytes to ship, references still as the author wrote them.
+        references: in order of ``start``, never overlapping.
+        notes: warnings.
+        encoding: the Python codec in which ASCII text must be spliced into ``body``
+            (``"utf-8"``, ``"utf-16-le"``, ``"utf-16-be"``, or ``"latin-1"`` for any other
+            ASCII-compatible encoding). Only ``"utf-8"`` is announced as ``charset``.
+    """
+
+    body: bytes
+    references: tuple[Reference, ...] = ()
+    notes: tuple[Note, ...] = ()
+    encoding: str = "utf-8"
+
+
+class Kind(Protocol):
+    """One format. ``version`` is part of the cache key: it names the code and its libraries."""
+
+    name: str
+
+    def version(self) -> str:
+        """Return the version of the code and of the libraries that it uses."""
+
+    def transform(self, data: bytes, options: Options) -> Transformed:
+        """Transform one file's bytes. Never raises for bad input: it ships untouched, noted."""

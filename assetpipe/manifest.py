@@ -1,0 +1,138 @@
+"""The manifest: the one thing that the build side and the run side both know."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assetpipe.errors import ManifestError
+
+SCHEMA = 1
+FILE_NAME = "manifest.json"
+HISTORY = ".releases"
+"""Folder beside the manifest that keeps the manifest of every release, by release id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file of a release.
+
+    Attributes:
+        file: output file, a POSIX path below the output folder.
+        type: ``Content-Type`` to serve it with.
+        size: bytes of the file itself.
+        integrity: subresource integrity, ``sha384-<base64>``, of the file itself.
+        immutable: its name changes with its bytes, so that it may be cached for ever.
+        encodings: size in bytes of each precompressed sibling, by content coding.
+        references: logical names that it refers to, sorted.
+    """
+
+    file: str
+    type: str
+    size: int
+    integrity: str
+    immutable: bool
+    encodings: Mapping[str, int] = field(default_factory=dict)
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A release as data: ``assets`` by logical name, ``release`` a hash of all that ships."""
+
+    release: str
+    assets: Mapping[str, Asset]
+
+
+def describe(assets: Mapping[str, Asset]) -> Manifest:
+    """Return the manifest of these assets; its release id is the hash of their description.
+
+    Names and integrity are hashes of the bytes, so the description stands for all that ships.
+    """
+    return Manifest(hashlib.sha256(_lines(assets).encode()).hexdigest()[:16], assets)
+
+
+def dumps(manifest: Manifest) -> bytes:
+    """Serialise a manifest: keys sorted, one asset a line, the same bytes on every machine."""
+    return (
+        '{"about": "Made by assetpipe build; build again instead of editing it.",\n'
+        f'"assets": {{\n{_lines(manifest.assets)}\n}},\n'
+        f'"release": "{manifest.release}",\n"schema": {SCHEMA}}}\n'
+    ).encode()
+
+
+def _lines(assets: Mapping[str, Asset]) -> str:
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    return ",\n".join(
+        f"{encode(name)}:"
+        + encode(
+            {
+                "encodings": dict(sorted(asset.encodings.items())),
+                "file": asset.file,
+                "immutable": asset.immutable,
+                "integrity": asset.integrity,
+                "references": asset.references,
+                "size": asset.size,
+                "type": asset.type,
+            }
+        )
+        for name, asset in sorted(assets.items())
+    )
+
+
+def load(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        ManifestError: it is missing, unreadable, not a manifest, or of a newer schema.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ManifestError(
+            "there is no manifest here", where=str(path), hint="run `assetpipe build` first"
+        ) from None
+    except OSError as error:
+        raise ManifestError(
+            f"cannot be read: {error.strerror}", where=str(path), hint="check its permissions"
+        ) from error
+    return loads(data, where=str(path))
+
+
+def loads(data: bytes, *, where: str) -> Manifest:
+    """Parse a manifest; unknown keys are ignored. ``where`` names it in errors.
+
+    Raises:
+        ManifestError: it is not a manifest, or of a newer schema.
+    """
+    rebuild = "run `assetpipe build` again"
+    try:
+        document: Any = json.loads(data)
+        schema = document["schema"]
+        if not isinstance(schema, int) or schema > SCHEMA:
+            raise ManifestError(
+                f"has schema {schema!r}; this assetpipe reads up to {SCHEMA}",
+                where=where,
+                hint="upgrade assetpipe on the machine that reads it",
+            )
+        assets = {
+            name: Asset(
+                file=entry["file"],
+                type=entry["type"],
+                size=entry["size"],
+                integrity=entry["integrity"],
+                immutable=entry["immutable"],
+                encodings=entry.get("encodings", {}),
+                references=tuple(entry.get("references", ())),
+            )
+            for name, entry in document["assets"].items()
+        }
+        return Manifest(document["release"], assets)
+    except ValueError as error:
+        raise ManifestError(f"is not JSON: {error}", where=where, hint=rebuild) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ManifestError(f"is not a manifest: {error!r}", where=where, hint=rebuild) from error
