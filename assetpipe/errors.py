@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import ModuleType
+
 
 class AssetpipeError(Exception):
     """An error that the user can mend; printed without a traceback.
@@ -66,3 +69,17 @@ class UnknownAssetError(AssetpipeError):
     """A name was looked up that the manifest does not have."""
 
     exit_code = 1
+
+
+def need(module: str, *, feature: str, extra: str) -> ModuleType:
+    """Import an optional package.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise MissingExtraError(feature, extra, module) from None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 _PIECE = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?|\[!?\]?[^\]]*\]|[^*?\[]+|\[")
+_SPECIAL = re.compile(r"[*?\[/]")
 _ANY_FOLDERS, _ALL_BELOW, _ANYTHING = "(?:[^/]+/)*", "/.+", ".*"
 
 
@@ -36,11 +36,6 @@ def _translate(pattern: str) -> str:
     return "".join(parts)
 
 
-@lru_cache(maxsize=64)
-def _compile(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{_translate(pattern)})" for pattern in patterns), re.DOTALL)
-
-
 def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Return a test that says whether a logical name matches any of the patterns.
 
@@ -50,5 +45,21 @@ def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     """
     if not patterns:
         return lambda _name: False
-    match = _compile(tuple(patterns)).fullmatch
-    return lambda name: match(name) is not None
+    # Most patterns are a plain name or a star and a suffix, which need no regular expression:
+    # a walk over twenty thousand files feels the difference.
+    exact, suffixes, others = set(), [], []
+    for pattern in patterns:
+        if not _SPECIAL.search(pattern):
+            exact.add(pattern)
+        elif pattern[0] == "*" and not _SPECIAL.search(pattern, 1):
+            suffixes.append(pattern[1:])
+        else:
+            others.append(_translate(pattern))
+    endings = tuple(suffixes)
+    match = re.compile("|".join(f"(?:{other})" for other in others), re.DOTALL).fullmatch
+
+    def matches(name: str) -> bool:
+        base = name[name.rfind("/") + 1 :]
+        return base in exact or base.endswith(endings) or (bool(others) and match(name) is not None)
+
+    return matches

@@ -1,0 +1,339 @@
+"""The configuration: one table of keys, read from flags, environment, file and defaults."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from assetpipe.errors import ConfigError
+from assetpipe.globs import matcher
+from assetpipe.names import SIBLING_SUFFIXES
+
+CONFIG_FILES = ("assetpipe.toml", "pyproject.toml")
+ENVIRONMENT_PREFIX = "ASSETPIPE_"
+
+# Set for the run side, which may share the build's environment.
+_RUN_SIDE_VARIABLES = {
+    "ASSETPIPE_AUTO_RELOAD",
+    "ASSETPIPE_BLUEPRINTS",
+    "ASSETPIPE_CDN_URL",
+    "ASSETPIPE_MODE",
+    "ASSETPIPE_STRICT",
+    "ASSETPIPE_URL_PATH",
+}
+
+POLICIES = ("warn", "error", "ignore")
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A source folder; ``prefix`` leads the logical names of its files."""
+
+    path: Path
+    prefix: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What to build and how; the fields are the keys of ``[tool.assetpipe]``.
+
+    Relative paths are taken from the current folder; ``load_config`` takes those of a file
+    from the file's folder.
+
+    Attributes:
+        source: a folder, a list of folders, or of tables with ``path`` and ``prefix``.
+        out: output folder.
+        public_url: path or full URL below which the release is served.
+        minify: write CSS and JavaScript smaller.
+        encodings: content codings to compress for, any of ``gzip``, ``br``, ``zstd``.
+        missing: what an unresolved reference is: ``warn``, ``error`` or ``ignore``; or a table
+            of globs of the *referring* file, the first that matches counts, ``default`` the rest.
+        plain: globs of names that stay as they are and are served with revalidation.
+        immutable: globs of names that another tool has fingerprinted.
+        ignore: globs of names to leave out, beside the default ones.
+        workers: globs of scripts that run as workers, so that ``importScripts`` is followed.
+        cache: cache folder.
+        use_cache: read and keep results from earlier builds.
+        cache_limit: size in MiB down to which the cache is pruned.
+        jobs: files to work on at once.
+        lock_timeout: seconds to wait for another build into the same folder.
+
+    Raises:
+        ConfigError: a value is of the wrong type or not among those allowed.
+    """
+
+    source: str | os.PathLike[str] | Sequence[Any] = "static"
+    out: Path = Path("build/static")
+    public_url: str = "/static/"
+    minify: bool = True
+    encodings: tuple[str, ...] = ("gzip", "br")
+    missing: str | Mapping[str, str] = "warn"
+    plain: tuple[str, ...] = ()
+    immutable: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
+    cache: Path = Path(".assetpipe_cache")
+    use_cache: bool = True
+    cache_limit: int = 1024
+    jobs: int = 0
+    lock_timeout: float = 60.0
+    roots: tuple[Root, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        here = Path.cwd()
+        for key, parse in _KEYS.items():
+            object.__setattr__(self, key, parse(getattr(self, key), key, here))
+        object.__setattr__(self, "roots", _roots(self.source, here))
+        self._check_folders()
+
+    def _check_folders(self) -> None:
+        for root in self.roots:
+            if self.out == root.path or self.out in root.path.parents:
+                raise ConfigError(
+                    f"the output folder {self.out} holds the source folder {root.path}",
+                    where="out",
+                    hint="build into a folder of its own, such as build/static",
+                )
+
+    @property
+    def public_path(self) -> str:
+        """The path of ``public_url``, with a slash at both ends."""
+        path = urlsplit(self.public_url).path.strip("/")
+        return f"/{path}/" if path else "/"
+
+    def policy(self) -> Callable[[str], str]:
+        """Return the function from a referring file's name to its ``missing`` policy."""
+        if isinstance(self.missing, str):
+            only = self.missing
+            return lambda _name: only
+        rules = [(matcher([glob]), policy) for glob, policy in self.missing.items()]
+        default = self.missing.get("default", "warn")
+        return lambda name: next((policy for match, policy in rules if match(name)), default)
+
+
+def load_config(
+    folder: Path, environment: Mapping[str, str], flags: Mapping[str, Any] | None = None
+) -> Config:
+    """Read the configuration for a project folder.
+
+    Precedence: flag, then environment variable, then file, then default. The file is
+    ``assetpipe.toml`` or else ``pyproject.toml`` with a table ``[tool.assetpipe]``, in ``folder``.
+
+    Raises:
+        ConfigError: a file cannot be read, a key is unknown, or a value is wrong.
+    """
+    values: dict[str, Any] = {"source": folder / "static", "out": folder / "build/static"}
+    values["cache"] = folder / ".assetpipe_cache"
+    values |= _from_file(folder)
+    values |= _from_environment(environment)
+    values |= {key: value for key, value in (flags or {}).items() if value is not None}
+    return Config(**values)
+
+
+def _from_file(folder: Path) -> dict[str, Any]:
+    for file in (folder / name for name in CONFIG_FILES):
+        if not file.is_file():
+            continue
+        text, document = _read_toml(file)
+        if file.name == "pyproject.toml":
+            document = document.get("tool", {}).get("assetpipe", {})
+        values = {}
+        for key, value in document.items():
+            where = _place(file, text, key)
+            if key not in _KEYS:
+                raise _unknown(f"unknown key {key!r}", key, list(_KEYS), where)
+            values[key] = _KEYS[key](value, where, folder)
+        return values
+    return {}
+
+
+def _read_toml(file: Path) -> tuple[str, dict[str, Any]]:
+    import tomllib  # only where there is a file to read
+
+    try:
+        text = file.read_text("utf-8")
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        place = f":{at[1]}:{at[2]}" if at else ""
+        message = re.sub(r" \(at [^)]*\)$", "", str(error))
+        raise ConfigError(f"is not valid TOML: {message}", where=f"{file}{place}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(file)) from error
+
+
+def _place(file: Path, text: str, key: str) -> str:
+    """Return ``file:line`` of a key, as near as can be told without a TOML parser's positions."""
+    section = "tool.assetpipe" if file.name == "pyproject.toml" else ""
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line)
+        if header:
+            current = re.sub(r"[\s\"']", "", header[1])
+            if current == f"{section}.{key}".lstrip("."):
+                return f"{file}:{number}"
+        elif current == section and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line):
+            return f"{file}:{number}"
+    return str(file)
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    variables = {f"{ENVIRONMENT_PREFIX}{key.upper()}": key for key in _KEYS}
+    values: dict[str, Any] = {}
+    for variable, text in sorted(environment.items()):
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in _RUN_SIDE_VARIABLES:
+            continue
+        if variable not in variables:
+            raise _unknown(
+                f"unknown environment variable {variable}", variable, list(variables), variable
+            )
+        key = variables[variable]
+        values[key] = _KEYS[key](_from_text(key, text), variable, Path.cwd())
+    return values
+
+
+def _from_text(key: str, text: str) -> Any:
+    """Turn an environment variable's text into what a TOML file would hold for the key."""
+    default = Config.__dataclass_fields__[key].default
+    if isinstance(default, bool):
+        known = {"1": True, "true": True, "yes": True, "on": True}
+        known |= {"0": False, "false": False, "no": False, "off": False}
+        return known.get(text.strip().lower(), text)
+    if isinstance(default, tuple) or key == "source":
+        return [item.strip() for item in text.split(",") if item.strip()]
+    if isinstance(default, int | float):
+        try:
+            return type(default)(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _unknown(message: str, name: str, known: list[str], where: str) -> ConfigError:
+    import difflib  # only for people who err
+
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]}?" if close else f"known are: {', '.join(sorted(known))}"
+    return ConfigError(message, where=where, hint=hint)
+
+
+# Each parser takes the value, the place to name in an error, and the folder that relative
+# paths start from; it accepts its own result, so that a Config can be made from parsed values.
+
+
+def _wrong(value: object, where: str, expected: str) -> ConfigError:
+    key = where.rpartition(":")[0] or where
+    return ConfigError(f"{value!r} is not {expected}", where=where, hint=f"mend it in {key}")
+
+
+def _path(value: Any, where: str, folder: Path) -> Path:
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise _wrong(value, where, "a path")
+    return Path(os.path.normpath(folder / value))
+
+
+def _bool(value: Any, where: str, _folder: Path) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(value, where, "true or false")
+    return value
+
+
+def _count(minimum: int) -> Callable[[Any, str, Path], int]:
+    def parse(value: Any, where: str, _folder: Path) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+            raise _wrong(value, where, f"a whole number of {minimum} or more")
+        return value
+
+    return parse
+
+
+def _seconds(value: Any, where: str, _folder: Path) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
+        raise _wrong(value, where, "a number of seconds")
+    return float(value)
+
+
+def _globs(value: Any, where: str, _folder: Path) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise _wrong(value, where, "a list of globs")
+    return tuple(value)
+
+
+def _encodings(value: Any, where: str, folder: Path) -> tuple[str, ...]:
+    names = _globs(value, where, folder)
+    for name in names:
+        if name not in SIBLING_SUFFIXES:
+            raise _unknown(f"unknown encoding {name!r}", name, list(SIBLING_SUFFIXES), where)
+    return tuple(sorted(set(names)))
+
+
+def _missing(value: Any, where: str, _folder: Path) -> str | dict[str, str]:
+    for policy in value.values() if isinstance(value, Mapping) else [value]:
+        if policy not in POLICIES:
+            raise _unknown(f"unknown policy {policy!r}", str(policy), list(POLICIES), where)
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+def _public_url(value: Any, where: str, _folder: Path) -> str:
+    if not isinstance(value, str) or not re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*://", value):
+        raise _wrong(value, where, "a path that starts with / or a full URL")
+    return value
+
+
+def _source(value: Any, where: str, folder: Path) -> Any:
+    if isinstance(value, str | os.PathLike):
+        return _path(value, where, folder)
+    if not isinstance(value, list | tuple) or not value:
+        raise _wrong(value, where, "a folder, or a list of folders or of {path, prefix} tables")
+    return [_root(item, where, folder) for item in value]
+
+
+def _root(item: Any, where: str, folder: Path) -> Root:
+    if isinstance(item, Root):
+        return Root(_path(item.path, where, folder), item.prefix)
+    if not isinstance(item, Mapping):
+        return Root(_path(item, where, folder))
+    for key in item:
+        if key not in {"path", "prefix"}:
+            raise _unknown(f"unknown key {key!r} in source", key, ["path", "prefix"], where)
+    if "path" not in item:
+        raise ConfigError("a source table has no `path`", where=where)
+    prefix = item.get("prefix", "")
+    if not isinstance(prefix, str):
+        raise _wrong(prefix, where, "a prefix")
+    segments = [segment for segment in prefix.split("/") if segment]
+    if any(segment in {".", ".."} for segment in segments):
+        raise _wrong(prefix, where, "a prefix without . and ..")
+    return Root(_path(item["path"], where, folder), "/".join(segments))
+
+
+def _roots(source: Any, folder: Path) -> tuple[Root, ...]:
+    items = source if isinstance(source, list | tuple) else [source]
+    return tuple(_root(item, "source", folder) for item in items)
+
+
+_KEYS: dict[str, Callable[[Any, str, Path], Any]] = {
+    "source": _source,
+    "out": _path,
+    "public_url": _public_url,
+    "minify": _bool,
+    "encodings": _encodings,
+    "missing": _missing,
+    "plain": _globs,
+    "immutable": _globs,
+    "ignore": _globs,
+    "workers": _globs,
+    "cache": _path,
+    "use_cache": _bool,
+    "cache_limit": _count(1),
+    "jobs": _count(0),
+    "lock_timeout": _seconds,
+}

@@ -1,0 +1,360 @@
+"""Linking: references become relative URLs of final names, and final bytes get their hashes.
+
+A file's name is the hash of its bytes, and its bytes hold the names of the files it refers to:
+so a file is named after all that it can see, and a changed leaf renames everything that can
+see it, and nothing else. Files that refer to each other in a circle are named as one group.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+from urllib.parse import quote, unquote
+
+from assetpipe import names
+from assetpipe.build.cache import key
+from assetpipe.build.model import Problem, Severity
+from assetpipe.build.transforms import Prepared
+from assetpipe.kinds.model import Reference, Role
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_C0_AND_SPACE: Final = "".join(map(chr, range(33)))
+_TAIL_SAFE = "!#$%&*+,/:;=?@[]~-._|^"
+_SUGGESTIONS = 100
+"""Looking for near names takes time; nobody reads more of them than this."""
+
+
+def integrity(data: bytes) -> str:
+    """Return the subresource integrity of some bytes: ``sha384-<base64>`` (W3C SRI, 3.1)."""
+    return "sha384-" + base64.b64encode(hashlib.sha384(data).digest()).decode()
+
+
+class Edit(NamedTuple):
+    """Bytes ``start`` to ``end`` of a body become ``text``."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A file under its final name, with its final bytes known by their hashes.
+
+    Attributes:
+        name: logical name.
+        file: output file.
+        link: hash of all that the final bytes depend on: the body and its edits.
+        digest: SHA-256 of the final bytes.
+        integrity: ``sha384-…`` of the final bytes.
+        size: bytes.
+        references: logical names of its targets, sorted.
+        edits: what turns the body into the final bytes.
+    """
+
+    name: str
+    file: str
+    link: str
+    digest: str
+    integrity: str
+    size: int
+    references: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A URL below the public path that names no file: the name, and what it is instead."""
+
+    name: str
+    is_folder: bool
+
+
+class Resolver:
+    """Finds the logical name that a URL in a file means, as a browser would (WHATWG URL, 4.4)."""
+
+    def __init__(self, public_path: str, known: Collection[str]) -> None:
+        self._public = [segment for segment in public_path.split("/") if segment]
+        self._names = known
+        self._known: dict[tuple[str, str], str | Missing | None] = {}
+        self._folders: dict[str, list[str]] | None = None
+        self._bases: dict[str, list[str]] = {}
+        self._suggested = 0
+
+    def resolve(self, referrer: str, specifier: str, role: Role) -> str | Missing | None:
+        """Return the target's logical name, what is missing, or ``None`` if it is no file of ours.
+
+        Not files of ours are other schemes and hosts, ``#fragment``, bare module specifiers,
+        and paths outside the public path.
+        """
+        if role == "module" and not specifier.startswith(("./", "../", "/")):
+            return None
+        folder = referrer.rpartition("/")[0]
+        try:
+            return self._known[folder, specifier]
+        except KeyError:
+            found = self._known[folder, specifier] = self._find(folder, specifier)
+            return found
+
+    def _find(self, folder: str, specifier: str) -> str | Missing | None:
+        path, _ = split_url(specifier)
+        if not path or path.startswith("//") or _SCHEME.match(path):
+            return None
+        segments = [] if path[0] == "/" else [*self._public, *filter(None, folder.split("/"))]
+        pieces = [unquote(piece) for piece in path.split("/")]
+        for piece in pieces:
+            if piece == "..":
+                del segments[-1:]
+            elif piece not in {"", "."}:
+                segments.append(piece)
+        depth = len(self._public)
+        if segments[:depth] != self._public:
+            return None
+        name = "/".join(segments[depth:])
+        is_folder = pieces[-1] in {"", ".", ".."}
+        if name in self._names and not is_folder:
+            return name
+        if not name:
+            return Missing(name, is_folder=True)
+        return Missing(name, is_folder or name in self._folder_index())
+
+    def suggest(self, referrer: str, missing: Missing, role: Role) -> str:
+        """Return what to write instead, as a hint, or nothing where no name is near."""
+        if missing.is_folder:
+            return "files in it get new names: list them under `plain` if a script needs the folder"
+        self._suggested += 1
+        if self._suggested > _SUGGESTIONS:
+            return ""
+        folders = self._folder_index()
+        folder, _, base = missing.name.rpartition("/")
+        near = names.nearest(
+            missing.name,
+            {
+                *folders.get(folder, ()),
+                *folders.get(missing.name, ()),
+                *self._bases.get(base.casefold(), ()),
+            },
+        )
+        return f"did you mean {_url(referrer, near, role)}?" if near else ""
+
+    def _folder_index(self) -> dict[str, list[str]]:
+        if self._folders is None:
+            self._folders = {}
+            for name in self._names:
+                folder, _, base = name.rpartition("/")
+                self._folders.setdefault(folder, []).append(name)
+                self._bases.setdefault(base.casefold(), []).append(name)
+                while folder:
+                    folder = folder.rpartition("/")[0]
+                    if folder in self._folders:
+                        break
+                    self._folders[folder] = []
+        return self._folders
+
+
+def split_url(specifier: str) -> tuple[str, str]:
+    """Split a URL reference into its path, cleaned as browsers do, and its query and fragment.
+
+    Browsers trim control characters and spaces, drop tabs and line breaks, and read a
+    backslash as a slash (WHATWG URL, 4.4).
+    """
+    cleaned = specifier.strip(_C0_AND_SPACE)
+    cleaned = cleaned.replace("\t", "").replace("\n", "").replace("\r", "")
+    at = min((i for i in (cleaned.find("?"), cleaned.find("#")) if i >= 0), default=len(cleaned))
+    return cleaned[:at].replace("\\", "/"), cleaned[at:]
+
+
+def _url(referrer: str, target: str, role: Role) -> str:
+    url = names.relative_url(referrer, target)
+    return f"./{url}" if role == "module" and not url.startswith(("./", "../")) else url
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """One resolved reference."""
+
+    reference: Reference
+    target: str
+
+
+class Linker:
+    """Links one set of prepared files.
+
+    Args:
+        files: every file by logical name.
+        resolver: finds targets; knows the same names.
+        fixed: says whether a name stays as it is.
+        policy: the ``missing`` policy for a referring file's name.
+        place: where a file lies, for messages.
+        last: what the last build linked, by logical name, to be used again where it holds.
+        body: reads a prepared file's bytes.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[str, Prepared],
+        resolver: Resolver,
+        *,
+        fixed: Callable[[str], bool],
+        policy: Callable[[str], str],
+        place: Callable[[str], str],
+        last: Mapping[str, Linked],
+        body: Callable[[Prepared], bytes],
+    ) -> None:
+        self._files = files
+        self._resolver = resolver
+        self._fixed = fixed
+        self._policy = policy
+        self._place = place
+        self._last = last
+        self._body = body
+        self._output: dict[str, str] = {}
+        self.problems: list[Problem] = []
+
+    def link(self) -> Iterator[tuple[Linked, bytes | None]]:
+        """Yield every file after those it refers to, with its bytes where they had to be made."""
+        links = {name: self._resolve(file) for name, file in self._files.items()}
+        graph = {
+            name: sorted({link.target for link in found if not self._fixed(link.target)})
+            for name, found in links.items()
+            if found
+        }
+        self._output = {name: name for name in self._files if self._fixed(name)}
+        for group in components(self._files, graph):
+            circular = len(group) > 1 or group[0] in graph.get(group[0], ())
+            if circular:
+                self._name_group(group, links)
+            for name in group:
+                yield self._finish(self._files[name], links[name])
+
+    def _resolve(self, file: Prepared) -> list[_Link]:
+        found = []
+        for reference in file.references:
+            target = self._resolver.resolve(file.name, reference.specifier, reference.role)
+            if isinstance(target, str):
+                found.append(_Link(reference, target))
+            elif target is not None:
+                self._report(file, reference, target)
+        return found
+
+    def _report(self, file: Prepared, reference: Reference, missing: Missing) -> None:
+        policy = self._policy(file.name)
+        if policy == "ignore":
+            return
+        # A map only helps whoever debugs: that it is missing never stops a release.
+        is_error = policy == "error" and reference.role != "sourcemap"
+        severity: Severity = "error" if is_error else "warning"
+        what = "names a folder, not a file" if missing.is_folder else "matches no file"
+        self.problems.append(
+            Problem(
+                f"{self._place(file.name)}:{reference.line}:{reference.column}",
+                f'"{reference.specifier}" {what}',
+                self._resolver.suggest(file.name, missing, reference.role),
+                severity,
+            )
+        )
+
+    def _name_group(self, group: Sequence[str], links: Mapping[str, list[_Link]]) -> None:
+        """Name files that refer to each other: by the group's hash and their own logical names."""
+        members = set(group)
+        parts: list[str] = []
+        for name in sorted(group):
+            parts += [name, self._files[name].digest]
+            for link in links[name]:
+                inside = link.target in members
+                parts.append(link.target if inside else self._output[link.target])
+        digest = key(*parts)
+        for name in group:
+            if not self._fixed(name):
+                self._output[name] = names.fingerprinted(name, key(digest, name))
+
+    def _finish(self, file: Prepared, links: Sequence[_Link]) -> tuple[Linked, bytes | None]:
+        edits = tuple(filter(None, (self._edit(file.name, link) for link in links)))
+        targets = tuple(sorted({link.target for link in links}))
+        link_key = key(file.digest, *(f"{e.start}-{e.end}-{e.text}" for e in edits))
+        last = self._last.get(file.name)
+        data = None
+        if not edits:
+            digest, sri, size = file.digest, file.integrity, file.size
+        elif last and last.link == link_key:
+            digest, sri, size = last.digest, last.integrity, last.size
+        else:
+            data = splice(self._body(file), edits, file.encoding)
+            digest, sri, size = hashlib.sha256(data).hexdigest(), integrity(data), len(data)
+        output = self._output.setdefault(file.name, names.fingerprinted(file.name, digest))
+        return Linked(file.name, output, link_key, digest, sri, size, targets, edits), data
+
+    def _edit(self, referrer: str, link: _Link) -> Edit | None:
+        target = self._output[link.target]
+        _, tail = split_url(link.reference.specifier)
+        if target == link.target and not split_url(link.reference.specifier)[0].startswith("/"):
+            return None  # the name stays, and so does the URL that leads to it
+        text = _url(referrer, target, link.reference.role) + quote(
+            tail, safe=_TAIL_SAFE, errors="replace"
+        )
+        return Edit(link.reference.start, link.reference.end, text)
+
+
+def splice(body: bytes, edits: Sequence[Edit], encoding: str) -> bytes:
+    """Return the body with the edits made; their text is ASCII, written in the encoding."""
+    parts, at = [], 0
+    for start, end, text in edits:
+        parts += [body[at:start], text.encode(encoding)]
+        at = end
+    return b"".join([*parts, body[at:]])
+
+
+def components(
+    nodes: Collection[str], graph: Mapping[str, Sequence[str]]
+) -> Iterator[Sequence[str]]:
+    """Yield the strongly connected components, each after those that it refers to.
+
+    Tarjan's algorithm ("Depth-first search and linear graph algorithms", 1972) without
+    recursion: chains of imports are longer than Python's stack is deep.
+    """
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    for root in nodes:
+        if root in index:
+            continue
+        if root not in graph:
+            index[root] = -1
+            yield [root]
+            continue
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        work = [(root, iter(graph[root]))]
+        while work:
+            node, targets = work[-1]
+            for target in targets:
+                if target not in index:
+                    index[target] = low[target] = len(index)
+                    stack.append(target)
+                    work.append((target, iter(graph.get(target, ()))))
+                    break
+                if index[target] >= 0:
+                    low[node] = min(low[node], index[target])
+            else:
+                work.pop()
+                if work:
+                    above = work[-1][0]
+                    low[above] = min(low[above], low[node])
+                if low[node] == index[node]:
+                    at = stack.index(node)
+                    group = stack[at:]
+                    del stack[at:]
+                    for member in group:
+                        index[member] = -1
+                    yield group
+
+
+def place_of(path: str) -> str:
+    """Return a path as a person in the current folder would write it."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative

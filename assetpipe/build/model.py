@@ -1,0 +1,99 @@
+"""What goes into a build and what comes out; the stages between define their own values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from assetpipe import manifest
+from assetpipe.manifest import Asset
+
+Severity = Literal["warning", "error"]
+
+
+class Source(NamedTuple):
+    """A file that was found, not yet read.
+
+    A named tuple, as a build without changes makes nothing else, twenty thousand times.
+
+    Attributes:
+        name: logical name.
+        path: where it lies.
+        size: bytes.
+        signature: changes whenever the file may have changed (size, times, inode).
+    """
+
+    name: str
+    path: str
+    size: int
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A warning or error about the input, with its place and its cure."""
+
+    where: str
+    message: str
+    hint: str = ""
+    severity: Severity = "warning"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a release weighs, in bytes.
+
+    Attributes:
+        files: number of assets.
+        source: bytes of the sources.
+        minified: bytes of the files that ship.
+        encoded: for each content coding, the bytes that a browser with only this coding
+            fetches: the sibling where there is one, the file itself otherwise.
+    """
+
+    files: int
+    source: int
+    minified: int
+    encoded: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Release:
+    """A finished release.
+
+    Attributes:
+        id: hash of all that ships.
+        out: output folder.
+        totals: what it weighs.
+        warnings: in the order of names and lines.
+        changed: this build made it; ``False`` where the last release was up to date.
+    """
+
+    id: str
+    out: Path
+    totals: Totals
+    warnings: tuple[Problem, ...] = ()
+    changed: bool = True
+
+    @property
+    def manifest_path(self) -> Path:
+        """The release's own manifest, which later releases do not overwrite."""
+        return self.out / manifest.HISTORY / f"{self.id}.json"
+
+    @cached_property
+    def assets(self) -> Mapping[str, Asset]:
+        """The assets by logical name, read from the release's manifest when first asked for."""
+        return manifest.load(self.manifest_path).assets
+
+
+class Progress(Protocol):
+    """Is told how far a build is, in bytes of work; ``total`` may grow."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """Take note of the progress."""

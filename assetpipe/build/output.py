@@ -1,0 +1,240 @@
+"""The output folder: the only code of a build that writes what ships.
+
+The protocol keeps the last release whole whatever happens. Files with a fingerprint are
+written first, each through a staging file that is renamed into place; nothing names them yet.
+Files with fixed names wait in the staging folder. Then the release's own manifest goes into
+the history, the fixed names are renamed into place, and ``manifest.json`` is replaced last.
+A process killed before that leaves the earlier release; one killed after it has finished.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+from assetpipe import manifest
+from assetpipe.build.sources import signature
+from assetpipe.errors import OutsideError
+from assetpipe.manifest import Manifest
+from assetpipe.names import SIBLING_SUFFIXES
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+_STAGING = ".staging"
+_LOCK = ".lock"
+RESERVED = frozenset({manifest.FILE_NAME, manifest.HISTORY, _STAGING, _LOCK})
+"""First segments that no asset's file may have."""
+
+
+class Output:
+    """One output folder.
+
+    ``files`` maps each file below the folder to the signature it had when it was last seen.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: dict[str, str] = {}
+        self._base = str(folder)
+        self._held: dict[str, str] = {}
+        self._numbers = count()
+        self._folders: set[str] = set()
+        self._guard = threading.Lock()
+
+    @contextlib.contextmanager
+    def locked(self, timeout: float, waiting: Callable[[], None]) -> Iterator[None]:
+        """Hold the folder for one build; ``waiting`` is called once if another one has it.
+
+        The lock belongs to the process: it ends with it, however the process ends.
+
+        Raises:
+            OutsideError: another build held the folder for ``timeout`` seconds, or the folder
+                cannot be written.
+        """
+        with self._errors(_LOCK):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._path(_LOCK), os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self._wait_for(descriptor, timeout, waiting)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _wait_for(self, descriptor: int, timeout: float, waiting: Callable[[], None]) -> None:
+        deadline = time.monotonic() + timeout
+        told = False
+        while True:
+            try:
+                return _try_lock(descriptor)
+            except OSError:
+                if not told:
+                    waiting()
+                    told = True
+                if time.monotonic() >= deadline:
+                    raise OutsideError(
+                        f"another build has been writing here for {timeout:g} seconds",
+                        where=self._base,
+                        hint="wait for it, build into another folder with -o, or raise "
+                        "`lock_timeout`",
+                    ) from None
+                time.sleep(0.05)
+
+    def scan(self) -> dict[str, str]:
+        """Look at every file below the folder and remember its signature."""
+        self.files = {}
+        with self._errors(""):
+            self._scan(self._base, "")
+        return self.files
+
+    def _scan(self, folder: str, prefix: str) -> None:
+        try:
+            entries = os.scandir(folder)
+        except FileNotFoundError:
+            return
+        with entries:
+            for entry in entries:
+                name = prefix + entry.name
+                if entry.is_dir():
+                    if name != _STAGING:
+                        self._scan(entry.path, name + "/")
+                elif name != _LOCK:
+                    self.files[name] = signature(entry.stat())
+
+    def clear_staging(self) -> None:
+        """Remove what a killed build left in the staging folder; call it under the lock."""
+        import shutil  # loads every compressor; a build without changes does without
+
+        shutil.rmtree(self._path(_STAGING), ignore_errors=True)
+
+    def put(self, file: str, data: bytes, *, hold: bool = False) -> None:
+        """Write a file, whole or not at all; with ``hold``, not before ``commit``.
+
+        Raises:
+            OutsideError: the disk is full, or the folder cannot be written.
+        """
+        with self._errors(file):
+            self._make_folder(_STAGING)
+            staged = self._path(f"{_STAGING}/{next(self._numbers)}")
+            with open(staged, "wb", buffering=0) as opened:
+                _write_all(opened.fileno(), data)
+            if hold:
+                self._held[file] = staged
+            else:
+                self._place(staged, file)
+
+    def _place(self, staged: str, file: str) -> None:
+        self._make_folder(os.path.dirname(file))
+        path = self._path(file)
+        os.replace(staged, path)
+        self.files[file] = signature(os.stat(path))
+
+    def read(self, file: str) -> bytes:
+        """Read a file that this build has put."""
+        with self._errors(file):
+            return Path(self._held.get(file) or self._path(file)).read_bytes()
+
+    def commit(self, release: Manifest) -> None:
+        """Make the release the current one.
+
+        Raises:
+            OutsideError: the disk is full, or the folder cannot be written.
+        """
+        data = manifest.dumps(release)
+        history = f"{manifest.HISTORY}/{release.release}.json"
+        self.put(history, data)
+        with self._errors(manifest.FILE_NAME):
+            # All that can fail for lack of room is written by now: what is left are renames.
+            self.put(manifest.FILE_NAME, data, hold=True)
+            last = self._held.pop(manifest.FILE_NAME)
+            for file, staged in sorted(self._held.items()):
+                self._place(staged, file)
+            self._held.clear()
+            self._place(last, manifest.FILE_NAME)
+            self.clear_staging()
+
+    def clean(self, keep: int) -> list[str]:
+        """Remove files that only releases before the last ``keep`` name; return their names.
+
+        Only files that an old manifest names are touched: whatever else lies in the folder
+        belongs to somebody else. The current release is always kept.
+        """
+        current = manifest.load(self.folder / manifest.FILE_NAME)
+        with self._errors(manifest.HISTORY):
+            history = sorted(
+                (self.folder / manifest.HISTORY).glob("*.json"),
+                key=lambda path: (path.stat().st_mtime_ns, path.name),
+                reverse=True,
+            )
+        others = [path for path in history if path.stem != current.release]
+        kept = _files_of(current)
+        for path in others[: max(keep - 1, 0)]:
+            kept |= _files_of(manifest.load(path))
+        removed = []
+        for path in others[max(keep - 1, 0) :]:
+            for file in sorted(_files_of(manifest.load(path)) - kept):
+                with self._errors(file), contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._path(file))
+                    removed.append(file)
+            with self._errors(str(path)):
+                path.unlink()
+        self._remove_empty_folders({os.path.dirname(file) for file in removed})
+        return removed
+
+    def _remove_empty_folders(self, folders: set[str]) -> None:
+        for folder in sorted(folders, reverse=True):
+            parts = folder.split("/") if folder else []
+            with contextlib.suppress(OSError):
+                for depth in range(len(parts), 0, -1):
+                    os.rmdir(self._path("/".join(parts[:depth])))
+
+    def _make_folder(self, folder: str) -> None:
+        if folder not in self._folders:
+            os.makedirs(self._path(folder), exist_ok=True)
+            with self._guard:
+                self._folders.add(folder)
+
+    def _path(self, file: str) -> str:
+        return f"{self._base}/{file}"
+
+    @contextlib.contextmanager
+    def _errors(self, file: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutsideError(
+                f"cannot be written: {error.strerror or error}",
+                where=self._path(file),
+                hint="the last release is untouched; make room or mend the permissions, then "
+                "build again",
+            ) from error
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    # A raw write may be cut short at 2 GiB or when the disk fills up.
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _files_of(release: Manifest) -> set[str]:
+    return {
+        asset.file + suffix
+        for asset in release.assets.values()
+        for suffix in ("", *(SIBLING_SUFFIXES[coding] for coding in asset.encodings))
+    }

@@ -1,0 +1,278 @@
+"""The build on one page: prepare, link, encode, commit."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from assetpipe import manifest, mediatypes
+from assetpipe.build import records, sources, stamp
+from assetpipe.build.cache import Cache
+from assetpipe.build.config import Config
+from assetpipe.build.link import Linked, Linker, Resolver, integrity, place_of, splice
+from assetpipe.build.model import Problem, Progress, Release, Source, Totals
+from assetpipe.build.output import RESERVED, Output
+from assetpipe.build.pool import Pool
+from assetpipe.build.records import Record, State
+from assetpipe.build.shipping import Shipment
+from assetpipe.build.transforms import Prepared, Transforms
+from assetpipe.build.workers import Workers
+from assetpipe.errors import ConfigError, InputError
+from assetpipe.globs import matcher
+from assetpipe.manifest import Asset
+from assetpipe.names import SIBLING_SUFFIXES, fingerprinted
+
+_PREPARE, _ENCODE = 0, 1  # groups of the pool, in order of urgency
+_TRANSFORM_COST = 6  # a byte's transform, in the unit of encode.cost
+
+
+def rebuild(
+    config: Config,
+    found: Sequence[Source],
+    cache: Cache,
+    output: Output,
+    progress: Progress,
+) -> Release:
+    """Build a release from the sources that were found; the output folder must be locked.
+
+    Raises:
+        InputError: a source cannot be built; with ``missing = "error"``, a reference matches
+            no file. The last release stays.
+        ConfigError: the configuration asks for what cannot be done.
+        OutsideError: the disk is full or a folder cannot be written.
+    """
+    jobs = config.jobs or _available_cores()
+    with Workers(jobs) as workers, Pool(jobs) as pool:
+        output.clear_staging()
+        output.scan()
+        release, left = _Build(config, found, cache, output, workers, pool).run(progress)
+    records.save(cache, config, left)
+    if all(record.signature for record in left.records.values()):
+        seen = stamp.stamp(config, found, output.files)
+        stamp.save_release(cache, config, seen, release)
+    return release
+
+
+class _Build:
+    """One build, under the output folder's lock."""
+
+    def __init__(
+        self,
+        config: Config,
+        found: Sequence[Source],
+        cache: Cache,
+        output: Output,
+        workers: Workers,
+        pool: Pool,
+    ) -> None:
+        self._config = config
+        self._found = found
+        self._sources = {source.name: source for source in found}
+        self._output = output
+        self._pool = pool
+        self._is_plain = matcher(config.plain)
+        self._is_immutable = matcher(config.immutable)
+        self._last = records.load(cache, config)
+        self._transforms = Transforms(config, cache, workers)
+        self._shipment = Shipment(
+            output,
+            cache,
+            pool,
+            _ENCODE,
+            codings=config.encodings,
+            taken={name for name in self._sources if self._is_fixed(name)},
+            trusted=self._last.output,
+            known=self._last.sizes,
+        )
+
+    def run(self, progress: Progress) -> tuple[Release, State]:
+        started = time.time_ns()
+        prepared = self._prepare(progress)
+        linker = self._linker(prepared)
+        linked = {}
+        for file, data in linker.link():
+            self._ship(file, prepared[file.name], data)
+            linked[file.name] = file
+        problems = [*sources.case_clashes(self._found), *self._notes(prepared), *linker.problems]
+        _raise_errors(problems)
+        _check_files(linked, self._sources)
+        self._pool.wait(_ENCODE, progress)
+        assets = {name: self._asset(linked[name], prepared[name]) for name in self._sources}
+        made = manifest.describe(assets)
+        release = Release(
+            made.release,
+            self._config.out,
+            _totals(self._found, assets.values(), self._config.encodings),
+            tuple(sorted(problems, key=lambda problem: problem.where)),
+        )
+        self._output.commit(made)
+        return release, self._state(started, prepared, linked, assets)
+
+    def _prepare(self, progress: Progress) -> dict[str, Prepared]:
+        """Transform what changed, in parallel; files that refer to nothing ship at once."""
+        prepared: dict[str, Prepared] = {}
+        for source in self._found:
+            record = self._last.records.get(source.name)
+            if record and record.signature == source.signature:
+                file = record.prepared
+                if file.transform == self._transforms.key(source.name, file.source_digest):
+                    prepared[source.name] = file
+                    continue
+            self._pool.submit(
+                _PREPARE,
+                source.size * _TRANSFORM_COST,
+                lambda source=source: self._prepare_one(source, prepared),  # type: ignore[misc]
+            )
+        self._pool.wait(_PREPARE, progress)
+        return prepared
+
+    def _prepare_one(self, source: Source, prepared: dict[str, Prepared]) -> None:
+        data = sources.read(source)
+        digest = hashlib.sha256(data).hexdigest()
+        transform = self._transforms.key(source.name, digest)
+        result = self._transforms.run(source.name, transform, data)
+        body = result.body
+        file = prepared[source.name] = Prepared(
+            source.name,
+            digest,
+            transform,
+            digest if body == data else hashlib.sha256(body).hexdigest(),
+            integrity(body),
+            len(body),
+            result.encoding,
+            result.references,
+            result.notes,
+        )
+        if not file.references and not self._is_fixed(file.name):
+            name = fingerprinted(file.name, file.digest)
+            self._shipment.ship(name, file.digest, file.size, hold=False, data=lambda: body)
+
+    def _linker(self, prepared: Mapping[str, Prepared]) -> Linker:
+        return Linker(
+            {name: prepared[name] for name in self._sources},
+            Resolver(self._config.public_path, self._sources.keys()),
+            fixed=self._is_fixed,
+            policy=self._config.policy(),
+            place=self._place,
+            last={name: record.linked for name, record in self._last.records.items()},
+            body=self._body,
+        )
+
+    def _ship(self, file: Linked, prepared: Prepared, data: bytes | None) -> None:
+        def final() -> bytes:
+            if data is not None:
+                return data
+            return splice(self._body(prepared), file.edits, prepared.encoding)
+
+        fixed = self._is_fixed(file.name)
+        self._shipment.ship(file.file, file.digest, file.size, hold=fixed, data=final)
+
+    def _body(self, file: Prepared) -> bytes:
+        """Return the bytes of a prepared file, from the cache or by making them again."""
+        source = self._sources[file.name]
+        data = sources.read(source)
+        if hashlib.sha256(data).hexdigest() != file.source_digest:
+            raise InputError(
+                "the file changed while it was being built", where=source.path, hint="build again"
+            )
+        return self._transforms.run(file.name, file.transform, data).body
+
+    def _asset(self, file: Linked, prepared: Prepared) -> Asset:
+        return Asset(
+            file=file.file,
+            type=mediatypes.content_type(file.name, utf8=prepared.encoding == "utf-8"),
+            size=file.size,
+            integrity=file.integrity,
+            immutable=not self._is_plain(file.name),
+            encodings=self._shipment.encodings(file.file, file.size),
+            references=file.references,
+        )
+
+    def _notes(self, prepared: Mapping[str, Prepared]) -> list[Problem]:
+        return [
+            Problem(
+                self._place(name) + (f":{note.line}:{note.column}" if note.line else ""),
+                note.message,
+                note.hint,
+            )
+            for name, file in prepared.items()
+            for note in file.notes
+        ]
+
+    def _state(
+        self,
+        started: int,
+        prepared: Mapping[str, Prepared],
+        linked: Mapping[str, Linked],
+        assets: Mapping[str, Asset],
+    ) -> State:
+        output = {}
+        for name, asset in assets.items():
+            for suffix in ("", *(SIBLING_SUFFIXES[coding] for coding in asset.encodings)):
+                file = asset.file + suffix
+                output[file] = f"{linked[name].digest}-{self._output.files[file]}"
+        known = {
+            source.name: Record(
+                source.signature if sources.is_settled(source.signature, started) else "",
+                prepared[source.name],
+                linked[source.name],
+            )
+            for source in self._found
+        }
+        return State(known, output, self._shipment.sizes())
+
+    def _is_fixed(self, name: str) -> bool:
+        return self._is_plain(name) or self._is_immutable(name)
+
+    def _place(self, name: str) -> str:
+        return place_of(self._sources[name].path)
+
+
+def _raise_errors(problems: Iterable[Problem]) -> None:
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise InputError(
+            "\n".join(str(problem) for problem in errors)
+            + f"\n{len(errors)} reference{'s' * (len(errors) > 1)} to nothing",
+            hint='mend them, or allow them with `missing = "warn"`; the last release stays',
+        )
+
+
+def _check_files(linked: Mapping[str, Linked], found: Mapping[str, Source]) -> None:
+    """Refuse two files that would be one in the output folder."""
+    names: dict[str, str] = {}
+    for name, file in linked.items():
+        if file.file.partition("/")[0] in RESERVED:
+            raise ConfigError(
+                f"the plain name {file.file!r} is assetpipe's own",
+                where=found[name].path,
+                hint="rename the file, or let it have a fingerprint: take it out of `plain`",
+            )
+        other = names.setdefault(file.file, name)
+        if other != name and linked[other].digest != file.digest:
+            raise InputError(
+                f"both {other!r} and {name!r} would be written to {file.file!r}",
+                where=found[name].path,
+                hint="rename or ignore one of the two",
+            )
+
+
+def _totals(found: Iterable[Source], assets: Iterable[Asset], codings: Sequence[str]) -> Totals:
+    every = list(assets)
+    return Totals(
+        files=len(every),
+        source=sum(source.size for source in found),
+        minified=sum(asset.size for asset in every),
+        encoded={
+            coding: sum(asset.encodings.get(coding, asset.size) for asset in every)
+            for coding in codings
+        },
+    )
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,98 @@
+"""Threads that always take the most expensive task first."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections import Counter
+from collections.abc import Callable
+from itertools import count
+from types import TracebackType
+from typing import Self
+
+Task = Callable[[], None]
+
+
+class Pool:
+    """Runs tasks on at most ``jobs`` threads, urgent groups first, then the largest.
+
+    Largest first keeps all cores busy to the end: the last tasks to start are the smallest.
+    The first exception of a task stops all others and is raised by ``wait``. The standard
+    library's executor knows no order and loads ten milliseconds of modules that a rebuild
+    after one edit would feel.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._heap: list[tuple[int, int, int, Task]] = []
+        self._pending: Counter[int] = Counter()
+        self._changed = threading.Condition()
+        self._order = count()
+        self._threads = 0
+        self._idle = 0
+        self._closed = False
+        self._error: BaseException | None = None
+        self.done = 0
+        self.total = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._changed:
+            self._closed = True
+            self._heap.clear()
+            self._changed.notify_all()
+
+    def submit(self, group: int, cost: int, task: Task) -> None:
+        """Queue a task; a lower ``group`` goes first, within it the higher ``cost``."""
+        with self._changed:
+            heapq.heappush(self._heap, (group, -cost, next(self._order), task))
+            self._pending[group] += 1
+            self.total += cost
+            if not self._idle and self._threads < self._jobs:
+                self._threads += 1
+                threading.Thread(target=self._work, name="assetpipe", daemon=True).start()
+            self._changed.notify_all()
+
+    def wait(self, group: int, progress: Callable[[int, int], None]) -> None:
+        """Wait until every task of this group and of those before it is done."""
+        with self._changed:
+            while self._error is None and any(
+                self._pending[other] for other in self._pending if other <= group
+            ):
+                progress(self.done, self.total)
+                # A time limit keeps the main thread open to Ctrl-C on Windows.
+                self._changed.wait(0.2)
+            progress(self.done, self.total)
+            if self._error is not None:
+                raise self._error
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._idle += 1
+                while not self._heap and not self._closed:
+                    self._changed.wait()
+                self._idle -= 1
+                if self._closed:
+                    return
+                group, cost, _, task = heapq.heappop(self._heap)
+            try:
+                task()
+            except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+                self._fail(error)
+            with self._changed:
+                self._pending[group] -= 1
+                self.done -= cost
+                self._changed.notify_all()
+
+    def _fail(self, error: BaseException) -> None:
+        with self._changed:
+            self._error = self._error or error
+            self._heap.clear()

@@ -1,0 +1,113 @@
+"""The records: what the last build knew of each file, so that the next does only what changed.
+
+They are read only when something did change, are checked like every cache entry, and may be
+lost at any time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from assetpipe.build.cache import Cache, key
+from assetpipe.build.config import Config
+from assetpipe.build.encode import Codec
+from assetpipe.build.link import Linked
+from assetpipe.build.shipping import Task
+from assetpipe.build.stamp import SECTION, identity, tools
+from assetpipe.build.transforms import Prepared
+from assetpipe.kinds.model import Note, Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that is known of one file.
+
+    Attributes:
+        signature: of the source when it was read; empty where a later edit might not show.
+        prepared: the file after its transform.
+        linked: the file under its final name.
+    """
+
+    signature: str
+    prepared: Prepared
+    linked: Linked
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the last build left.
+
+    Attributes:
+        records: by logical name.
+        output: content and signature of each file it wrote, as ``Shipment.trusted`` has them.
+        sizes: what it found out about siblings.
+    """
+
+    records: Mapping[str, Record]
+    output: Mapping[str, str]
+    sizes: Mapping[Task, int | None]
+
+
+NOTHING = State({}, {}, {})
+
+
+def load(store: Cache, config: Config) -> State:
+    """Return what the last build left, or nothing if the tools have changed since."""
+    data = store.get(SECTION, key("records", identity(config)))
+    if data is None:
+        return NOTHING
+    stored: dict[str, Any] = json.loads(data)
+    if stored["tools"] != tools(config):
+        return NOTHING
+    return State(
+        {fields[1]: _record(*fields) for fields in stored["records"]},
+        stored["output"],
+        {(Codec(*codec), digest): size for codec, digest, size in stored["sizes"]},
+    )
+
+
+def save(store: Cache, config: Config, state: State) -> None:
+    """Remember what this build saw and made."""
+    stored = {
+        "tools": tools(config),
+        "records": [_fields(record) for record in state.records.values()],
+        "output": state.output,
+        "sizes": [[codec, digest, size] for (codec, digest), size in state.sizes.items()],
+    }
+    data = json.dumps(stored, separators=(",", ":")).encode()
+    store.put(SECTION, key("records", identity(config)), data)
+
+
+# A record is stored as a flat list: names of fields would double the size of the file, which
+# is read and written whole on every rebuild. What a link refers to and edits is left out: the
+# next build finds that anew and only asks whether it is the same.
+
+
+def _fields(record: Record) -> list[Any]:
+    one, two = record.prepared, record.linked
+    return [
+        record.signature, one.name, one.source_digest, one.transform, one.digest, one.integrity,
+        one.size, one.encoding,
+        [[r.start, r.end, r.specifier, r.role, r.line, r.column] for r in one.references],
+        [[n.message, n.line, n.column, n.hint] for n in one.notes],
+        two.file, two.link, two.digest, two.integrity, two.size,
+    ]  # fmt: skip
+
+
+def _record(
+    signature: str, name: str, source_digest: str, transform: str, digest: str, integrity: str,
+    size: int, encoding: str, references: list[Any], notes: list[Any], file: str, link: str,
+    final: str, final_integrity: str, final_size: int,
+) -> Record:  # fmt: skip
+    return Record(
+        signature,
+        Prepared(
+            name, source_digest, transform, digest, integrity, size, encoding,
+            tuple(Reference(*fields) for fields in references),
+            tuple(Note(*fields) for fields in notes),
+        ),
+        Linked(name, file, link, final, final_integrity, final_size),
+    )  # fmt: skip
