@@ -18,6 +18,7 @@ from assetpipe.build import Config, Problem, Release, build, load_config
 from assetpipe.build.cache import Cache
 from assetpipe.build.config import MIB
 from assetpipe.build.output import Output
+from assetpipe.build.sources import place_of
 from assetpipe.errors import AssetpipeError, ConfigError, OutsideError
 
 _SHOWN_WARNINGS = 20
@@ -195,10 +196,7 @@ def _as_json(release: Release, seconds: float) -> dict[str, Any]:
         "files": totals.files,
         "bytes": {"source": totals.source, "minified": totals.minified, **totals.encoded},
         "seconds": round(seconds, 3),
-        "warnings": [
-            {key: value for key, value in asdict(problem).items() if key != "severity"}
-            for problem in release.warnings
-        ],
+        "warnings": [{"where": problem.where} | asdict(problem) for problem in release.warnings],
     }
 
 
@@ -219,7 +217,7 @@ def _print_summary(release: Release, config: Config, seconds: float) -> None:
     count = len(release.warnings)
     verb = "Built" if release.changed else "Up to date:"
     click.echo(
-        f"{verb} release {release.id} in {_shown_path(release.out)}: {totals.files} "
+        f"{verb} release {release.id} in {place_of(str(release.out))}: {totals.files} "
         f"file{'s' * (totals.files != 1)}, {count} warning{'s' * (count != 1)}, {seconds:.2f} s"
     )
     click.echo("  " + "  ".join(f"{t:>{w}}" for (t, _), w in zip(rows, widths, strict=True)))
@@ -230,11 +228,6 @@ def _print_summary(release: Release, config: Config, seconds: float) -> None:
             f"{_share(n, totals.source):>{w}}" for (_, n), w in zip(rows, widths, strict=True)
         )
     )
-
-
-def _shown_path(path: Path) -> str:
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
 
 
 def _size(count: int) -> str:
@@ -306,7 +299,7 @@ def clean(out: Path | None, keep: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"removed": removed}, ensure_ascii=False))
     else:
-        click.echo(f"Removed {len(removed)} files from {_shown_path(config.out)}.")
+        click.echo(f"Removed {len(removed)} files from {place_of(str(config.out))}.")
 
 
 @main.group(name="cache", short_help="Look at the cache, or make it smaller.")
@@ -352,6 +345,6 @@ def _print_usage(cache: Cache, config: Config, extra: Mapping[str, int], *, as_j
     if extra:
         click.echo(f"Removed {extra['removed']} entries, {_size(extra['freed'])}.")
     click.echo(
-        f"{_shown_path(config.cache)}: {usage.entries} entries, {_size(usage.size)} of at most "
+        f"{place_of(str(config.cache))}: {usage.entries} entries, {_size(usage.size)} of at most "
         f"{config.cache_limit} MiB"
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from flask import Flask, Response, abort, after_this_request, has_request_context, request
@@ -77,7 +77,7 @@ class AssetPipe:
         """Register with an app: ``url_for`` gives hashed URLs, the static route serves them.
 
         The keys in ``app.config`` are read when the first static URL or file is asked for,
-        except ``ASSETPIPE_URL_PATH``, which is read here:
+        except ``ASSETPIPE_URL_PATH``, which is read here; ``None`` and ``""`` mean the default:
 
         - ``ASSETPIPE_MODE``: ``"manifest"``, the default, serves the release; ``"source"``, the
           default when ``app.debug``, leaves Flask as it is.
@@ -94,8 +94,8 @@ class AssetPipe:
         - ``ASSETPIPE_URL_PATH``: path of the static route for an app without one (with
           ``static_folder=None``). Default: ``/static``.
 
-        A view function that the app has put around its static route is replaced, too; put it
-        around after this call.
+        The view function of the static route is replaced: what guards it, such as a login, has to
+        be put around it after this call.
 
         Raises:
             ConfigError: a key is unknown or has a wrong value, or the app is registered already.
@@ -114,8 +114,7 @@ class AssetPipe:
             _log_broken_manifest(app)
 
 
-@dataclass(frozen=True, slots=True)
-class _Mount:
+class _Mount(NamedTuple):
     """How the static folder of a blueprint, or of the app, lies in the release.
 
     Attributes:
@@ -195,7 +194,7 @@ class _AppAssets:
             return None
         name = f"{mount.prefix}{values['filename']}"
         if name not in state.resolver:
-            self._report_unknown(state, endpoint, name)
+            self._report_unknown(state, mount, name)
             return None
         for argument in mount.arguments:
             values.pop(argument, None)
@@ -248,8 +247,9 @@ class _AppAssets:
                 raise _with_cure_for_tests(error) from None
             app.logger.error("the last good release stays in use: %s", error)
             return replace(previous, signature=signature)
-        cdn_url = app.config.get("ASSETPIPE_CDN_URL")
-        auto_reload = app.config.get("ASSETPIPE_AUTO_RELOAD")
+        if previous is None:
+            _warn_of_lost_view(app, self._flask_view)
+        cdn_url = app.config.get("ASSETPIPE_CDN_URL") or None
         return _State(
             resolver=ManifestResolver(manifest, cdn_url or "/"),
             names=manifest.assets,
@@ -257,7 +257,7 @@ class _AppAssets:
             on_cdn=cdn_url is not None,
             strict=bool(app.config.get("ASSETPIPE_STRICT")),
             prefixes=app.config.get("ASSETPIPE_BLUEPRINTS") or {},
-            watched=path if (app.debug if auto_reload is None else auto_reload) else None,
+            watched=path if _auto_reload(app) else None,
             signature=signature,
         )
 
@@ -298,7 +298,7 @@ class _AppAssets:
         query = _query_builder().build("query", arguments)[1:] if arguments else ""
         return query if anchor is None else f"{query}#{quote(anchor, safe=_ANCHOR_SAFE)}"
 
-    def _report_unknown(self, state: _State, endpoint: str, name: str) -> None:
+    def _report_unknown(self, state: _State, mount: _Mount, name: str) -> None:
         if not state.strict and (name in state.warned or len(state.warned) >= _MOST_WARNINGS):
             return
         try:
@@ -307,15 +307,10 @@ class _AppAssets:
             if state.strict:
                 raise
             state.warned.add(name)
-            self._app.logger.warning(
-                "url_for(%r): %s; its URL is left as it is: %s%s",
-                endpoint,
-                error.message,
-                error.hint,
-                ""
-                if endpoint == "static"
-                else "; or leave the blueprint alone with None in ASSETPIPE_BLUEPRINTS",
-            )
+            cure = error.hint or ""
+            if mount is not _APP_MOUNT:
+                cure += " (to leave a blueprint alone, set it to None in ASSETPIPE_BLUEPRINTS)"
+            self._app.logger.warning("%s; its URL is left as it is; %s", error.message, cure)
 
 
 def _wrap(
@@ -372,13 +367,16 @@ def _check_config(config: Mapping[str, Any]) -> None:
         if not key.startswith(_PREFIX):
             continue
         if key not in _KEYS:
-            meant = nearest(key, _KEYS)
+            # Without the prefix, which makes all keys look alike.
+            meant = nearest(key.removeprefix(_PREFIX), [k.removeprefix(_PREFIX) for k in _KEYS])
             raise ConfigError(
                 f"unknown configuration key {key}",
-                hint=f"did you mean {meant}?" if meant else f"the keys are {', '.join(_KEYS)}",
+                hint=f"did you mean {_PREFIX}{meant}?"
+                if meant
+                else f"the keys are {', '.join(_KEYS)}",
             )
         description, is_valid = _KEYS[key]
-        if value is not None and not is_valid(value):
+        if value not in (None, "") and not is_valid(value):
             raise ConfigError(f"{key} is {value!r}", hint=f"it has to be {description}")
 
 
@@ -387,10 +385,15 @@ def _mode(app: Flask) -> str:
     return mode or ("source" if app.debug else "manifest")
 
 
+def _auto_reload(app: Flask) -> bool:
+    auto_reload = app.config.get("ASSETPIPE_AUTO_RELOAD")
+    return auto_reload if isinstance(auto_reload, bool) else app.debug
+
+
 def _manifest_path(app: Flask) -> Path:
     project = project_folder(Path(app.root_path))
     out = app.config.get("ASSETPIPE_OUT")
-    return (output_folder(project) if out is None else project / out) / FILE_NAME
+    return (project / out if out else output_folder(project)) / FILE_NAME
 
 
 def _signature(path: Path) -> tuple[int, ...]:
@@ -400,6 +403,15 @@ def _signature(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _warn_of_lost_view(app: Flask, view: Callable[..., Any]) -> None:
+    """Say so when the view function that is not called any more was the app's own."""
+    if getattr(view, "__module__", None) not in (Flask.__module__, __name__):
+        app.logger.warning(
+            "the app's own view function of the endpoint 'static' is not used: AssetPipe serves"
+            " the files; if it guarded them, put it around the view after AssetPipe(app)"
+        )
 
 
 def _log_broken_manifest(app: Flask) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-_PIECE = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?|\[!?\]?[^\]]*\]|[^*?\[]+|\[")
+_PIECE = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?|\[!?[^\]]+\]|[^*?\[]+|\[")
 _SPECIAL = re.compile(r"[*?\[/]")
 _ANY_FOLDERS, _ALL_BELOW, _ANYTHING = "(?:[^/]+/)*", "/.+", ".*"
 
@@ -29,11 +29,21 @@ def _translate(pattern: str) -> str:
         elif piece == "?":
             parts.append("[^/]")
         elif piece[0] == "[" and len(piece) > 1:
-            inside = piece[1:-1].replace("\\", "\\\\")
-            parts.append("[" + ("^/" + inside[1:] if inside.startswith("!") else inside) + "]")
+            parts.append(_set(piece[1:-1]))
         else:
             parts.append(re.escape(piece))
     return "".join(parts)
+
+
+def _set(inside: str) -> str:
+    start = "[^/" if inside.startswith("!") else "["
+    # Python reserves some doubled characters in sets; only the dash has a meaning here.
+    members = re.sub(r"([\\\[\]&~|^])", r"\\\1", inside.removeprefix("!"))
+    try:
+        re.compile(f"{start}{members}]")
+    except re.error:
+        return "(?!)"  # a range from a later to an earlier character holds nothing
+    return f"{start}{members}]"
 
 
 def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:

@@ -93,13 +93,22 @@ class Config:
         self._check_folders()
 
     def _check_folders(self) -> None:
-        for root in self.roots:
-            if self.out == root.path or self.out in root.path.parents:
-                raise ConfigError(
-                    f"the output folder {self.out} holds the source folder {root.path}",
-                    where="out",
-                    hint="build into a folder of its own, such as build/static",
-                )
+        for key, example in (("out", "build/static"), ("cache", ".assetpipe_cache")):
+            folder = Path(os.path.realpath(getattr(self, key)))
+            for root in self.roots:
+                source = Path(os.path.realpath(root.path))
+                if folder == source or folder in source.parents:
+                    raise ConfigError(
+                        f"the folder {folder} is or holds the source folder {root.path}",
+                        where=key,
+                        hint=f"give it a folder of its own, such as {example}",
+                    )
+        if self.out == self.cache or self.out in self.cache.parents:
+            raise ConfigError(
+                f"the cache {self.cache} lies in the output folder, and would be deployed with it",
+                where="cache",
+                hint="give it a folder of its own, such as .assetpipe_cache",
+            )
 
     @property
     def public_path(self) -> str:
@@ -298,7 +307,7 @@ def _source(value: Any, where: str, folder: Path) -> Any:
 
 def _root(item: Any, where: str, folder: Path) -> Root:
     if isinstance(item, Root):
-        return Root(_path(item.path, where, folder), item.prefix)
+        item = {"path": item.path, "prefix": item.prefix}
     if not isinstance(item, Mapping):
         return Root(_path(item, where, folder))
     for key in item:

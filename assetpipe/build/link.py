@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,8 +124,11 @@ class Resolver:
 
     def suggest(self, referrer: str, missing: Missing, role: Role) -> str:
         """Return what to write instead, as a hint, or nothing where no name is near."""
-        if missing.is_folder:
-            return "files in it get new names: list them under `plain` if a script needs the folder"
+        in_folder = (
+            "files in it get new names: list them under `plain` if a script needs the folder"
+        )
+        if missing.is_folder and role != "module":
+            return in_folder
         self._suggested += 1
         if self._suggested > _SUGGESTIONS:
             return ""
@@ -140,7 +142,9 @@ class Resolver:
                 *self._bases.get(base.casefold(), ()),
             },
         )
-        return f"did you mean {_url(referrer, near, role)}?" if near else ""
+        if near:
+            return f"did you mean {_url(referrer, near, role)}?"
+        return in_folder if missing.is_folder else ""
 
     def _folder_index(self) -> dict[str, list[str]]:
         if self._folders is None:
@@ -252,8 +256,10 @@ class Linker:
         what = "names a folder, not a file" if missing.is_folder else "matches no file"
         self.problems.append(
             Problem(
-                f"{self._place(file.name)}:{reference.line}:{reference.column}",
+                self._place(file.name),
                 f'"{reference.specifier}" {what}',
+                reference.line,
+                reference.column,
                 self._resolver.suggest(file.name, missing, reference.role),
                 severity,
             )
@@ -274,7 +280,7 @@ class Linker:
                 self._output[name] = names.fingerprinted(name, key(digest, name))
 
     def _finish(self, file: Prepared, links: Sequence[_Link]) -> tuple[Linked, bytes | None]:
-        edits = tuple(filter(None, (self._edit(file.name, link) for link in links)))
+        edits = tuple(filter(None, (self._edit(file, link) for link in links)))
         targets = tuple(sorted({link.target for link in links}))
         link_key = key(file.digest, *(f"{e.start}-{e.end}-{e.text}" for e in edits))
         last = self._last.get(file.name)
@@ -289,15 +295,20 @@ class Linker:
         output = self._output.setdefault(file.name, names.fingerprinted(file.name, digest))
         return Linked(file.name, output, link_key, digest, sri, size, targets, edits), data
 
-    def _edit(self, referrer: str, link: _Link) -> Edit | None:
-        target = self._output[link.target]
-        _, tail = split_url(link.reference.specifier)
-        if target == link.target and not split_url(link.reference.specifier)[0].startswith("/"):
+    def _edit(self, file: Prepared, link: _Link) -> Edit | None:
+        target, reference = self._output[link.target], link.reference
+        path, tail = split_url(reference.specifier)
+        if target == link.target and not path.startswith("/"):
             return None  # the name stays, and so does the URL that leads to it
-        text = _url(referrer, target, link.reference.role) + quote(
-            tail, safe=_TAIL_SAFE, errors="replace"
-        )
-        return Edit(link.reference.start, link.reference.end, text)
+        url = _url(file.name, target, reference.role)
+        quoted = quote(tail, safe=_TAIL_SAFE, errors="replace")
+        if quoted != tail:
+            # A quote or parenthesis in it means what it means (`#svgView(viewBox(…))`): where
+            # the author could write it without an escape, it stays.
+            written = tail.encode(file.encoding, "replace")
+            if self._body(file)[reference.start : reference.end].endswith(written):
+                return Edit(reference.start, reference.end - len(written), url)
+        return Edit(reference.start, reference.end, url + quoted)
 
 
 def splice(body: bytes, edits: Sequence[Edit], encoding: str) -> bytes:
@@ -352,9 +363,3 @@ def components(
                     for member in group:
                         index[member] = -1
                     yield group
-
-
-def place_of(path: str) -> str:
-    """Return a path as a person in the current folder would write it."""
-    relative = os.path.relpath(path)
-    return path if relative.startswith("..") else relative

@@ -34,12 +34,28 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A warning or error about the input, with its place and its cure."""
+    """A warning or error about the input.
 
-    where: str
+    Attributes:
+        file: path of the source file.
+        message: what is wrong.
+        line: from 1; 0 where the whole file is meant.
+        column: from 1, in characters.
+        hint: what to do.
+        severity: an error keeps the release from being made.
+    """
+
+    file: str
     message: str
+    line: int = 0
+    column: int = 0
     hint: str = ""
     severity: Severity = "warning"
+
+    @property
+    def where(self) -> str:
+        """The place as ``file`` or ``file:line:column``."""
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" + (f"; {self.hint}" if self.hint else "")

@@ -11,7 +11,7 @@ from assetpipe import manifest, mediatypes
 from assetpipe.build import records, sources, stamp
 from assetpipe.build.cache import Cache
 from assetpipe.build.config import Config
-from assetpipe.build.link import Linked, Linker, Resolver, integrity, place_of, splice
+from assetpipe.build.link import Linked, Linker, Resolver, integrity, splice
 from assetpipe.build.model import Problem, Progress, Release, Source, Totals
 from assetpipe.build.output import RESERVED, Output
 from assetpipe.build.pool import Pool
@@ -89,6 +89,7 @@ class _Build:
 
     def run(self, progress: Progress) -> tuple[Release, State]:
         started = time.time_ns()
+        self._check_fixed_names()
         prepared = self._prepare(progress)
         linker = self._linker(prepared)
         linked = {}
@@ -105,10 +106,34 @@ class _Build:
             made.release,
             self._config.out,
             _totals(self._found, assets.values(), self._config.encodings),
-            tuple(sorted(problems, key=lambda problem: problem.where)),
+            tuple(
+                sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
+            ),
         )
         self._output.commit(made)
         return release, self._state(started, prepared, linked, assets)
+
+    def _check_fixed_names(self) -> None:
+        """Refuse names that stay as they are where the output has something else."""
+        folders = {
+            name[:at]: name
+            for name in self._sources
+            for at, character in enumerate(name)
+            if character == "/"
+        }
+        for name in filter(self._is_fixed, self._sources):
+            if name.partition("/")[0] in RESERVED:
+                raise ConfigError(
+                    f"the plain name {name!r} is assetpipe's own",
+                    where=self._place(name),
+                    hint="rename the file, or let it have a fingerprint: take it out of `plain`",
+                )
+            if name in folders:
+                raise InputError(
+                    f"both {name!r} and {folders[name]!r} would be written to {name!r}",
+                    where=self._place(name),
+                    hint="rename or ignore one of the two, or give its source another `prefix`",
+                )
 
     def _prepare(self, progress: Progress) -> dict[str, Prepared]:
         """Transform what changed, in parallel; files that refer to nothing ship at once."""
@@ -192,11 +217,7 @@ class _Build:
 
     def _notes(self, prepared: Mapping[str, Prepared]) -> list[Problem]:
         return [
-            Problem(
-                self._place(name) + (f":{note.line}:{note.column}" if note.line else ""),
-                note.message,
-                note.hint,
-            )
+            Problem(self._place(name), note.message, note.line, note.column, note.hint)
             for name, file in prepared.items()
             for note in file.notes
         ]
@@ -227,7 +248,7 @@ class _Build:
         return self._is_plain(name) or self._is_immutable(name)
 
     def _place(self, name: str) -> str:
-        return place_of(self._sources[name].path)
+        return sources.place_of(self._sources[name].path)
 
 
 def _raise_errors(problems: Iterable[Problem]) -> None:
@@ -244,12 +265,6 @@ def _check_files(linked: Mapping[str, Linked], found: Mapping[str, Source]) -> N
     """Refuse two files that would be one in the output folder."""
     names: dict[str, str] = {}
     for name, file in linked.items():
-        if file.file.partition("/")[0] in RESERVED:
-            raise ConfigError(
-                f"the plain name {file.file!r} is assetpipe's own",
-                where=found[name].path,
-                hint="rename the file, or let it have a fingerprint: take it out of `plain`",
-            )
         other = names.setdefault(file.file, name)
         if other != name and linked[other].digest != file.digest:
             raise InputError(

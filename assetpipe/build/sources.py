@@ -71,6 +71,12 @@ def find(roots: Sequence[Root], ignore: Sequence[str], exclude: Iterable[Path]) 
     return found
 
 
+def place_of(path: str) -> str:
+    """Return a path as a person in the current folder would write it."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
+
+
 def case_clashes(sources: Iterable[Source]) -> list[Problem]:
     """Warn of names that differ only in letter case: some disks hold only one of them."""
     seen: dict[str, Source] = {}
@@ -80,9 +86,9 @@ def case_clashes(sources: Iterable[Source]) -> list[Problem]:
         if first is not source:
             problems.append(
                 Problem(
-                    source.path,
+                    place_of(source.path),
                     f"differs from {first.name!r} only in letter case",
-                    "some disks and stores keep only one of the two: rename one",
+                    hint="some disks and stores keep only one of the two: rename one",
                 )
             )
     return problems
@@ -134,6 +140,8 @@ class _Walk:
         found, ignored = self.found, self._ignored
         try:
             entries = os.scandir(path)
+        except FileNotFoundError:
+            return  # gone since its parent was listed: it was never there
         except OSError as error:
             raise InputError(
                 f"the folder cannot be read: {error.strerror}",
@@ -152,7 +160,11 @@ class _Walk:
                     if entry.path not in self._excluded:
                         self._folder(entry.path, name + "/", base, above)
                 else:
-                    found.append(_source(name, entry.path, entry.stat()))
+                    try:
+                        status = entry.stat()
+                    except FileNotFoundError:
+                        continue  # gone since the listing, as editors' temporary files are
+                    found.append(_source(name, entry.path, status))
 
     def _link(self, entry: os.DirEntry[str], name: str, base: str, above: tuple[str, ...]) -> None:
         target = os.path.realpath(entry.path)

@@ -1,0 +1,129 @@
+"""The format CSS: stylesheets, minified, with all that they refer to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from ..model import Kind, Note, Options, Reference, Transformed
+from ..text import Lines, Text, decode
+from .minify import NotUnderstoodError, minify
+from .scan import Found, Scan, scan
+
+_VERSION = "1"
+_WORTHWHILE = 0.99  # What shrinks by less than 1 % was minified before, and stays as it is.
+
+# The bytes that declare an encoding, and the labels that mean UTF-8 there (CSS Syntax 3, 3.2).
+_CHARSET = re.compile(rb'@charset "([^"]*)";')
+_UTF_8 = frozenset({b"utf-8", b"utf8", b"utf-16", b"utf-16le", b"utf-16be"})
+
+# Encodings of two bytes a character where the second byte can look like a backslash or a bracket.
+_SHIFT_JIS = re.compile(rb"(?i).*(?:jis|31j|932|kanji)")
+_GBK_OR_BIG5 = re.compile(rb"(?i)(?:x-)*(?:gb|cn-big5|big5)")
+_SHIFT_JIS_PAIR = re.compile("[\x81-\x9f\xe0-\xfc][\x40-\xfc]")
+_PAIR = re.compile("[\x81-\xfe][\x40-\xfe]")
+
+# URLs that no release can change: those with a host or scheme, or only a fragment.
+_ELSEWHERE = re.compile(r"[A-Za-z][-+.0-9A-Za-z]*:|//|#")
+
+
+class Css:
+    """Stylesheets."""
+
+    name = "css"
+
+    def version(self) -> str:
+        """Return the version of this code; it uses no library."""
+        return _VERSION
+
+    def transform(self, data: bytes, options: Options) -> Transformed:
+        """Minify a stylesheet and find its references; one that is odd ships as it is, noted."""
+        text = decode(data)
+        label = _label(data, text)
+        encoding = text.encoding if label in _UTF_8 or text.encoding != "utf-8" else "latin-1"
+        source = scan(_readable(text, label))
+        chars, result, notes = (
+            _minified(text, encoding, source) if options.minify else (text.chars, source, ())
+        )
+        links = [*result.found]
+        if result.source_map:
+            if chars is not text.chars or any(_may_change(found) for found in links):
+                # The map tells columns of text that is about to change.
+                chars = chars[: result.source_map.start] + chars[result.source_map.end :]
+            elif result.source_map.link:
+                links.append(result.source_map.link)
+        return Transformed(
+            body=data if chars is text.chars else data[: text.bom] + chars.encode(text.encoding),
+            references=_references(replace(text, chars=chars), links, text, source),
+            notes=notes,
+            encoding=encoding,
+        )
+
+
+KIND: Kind = Css()
+
+
+def _label(data: bytes, text: Text) -> bytes:
+    """Return the encoding that a stylesheet declares; UTF-8 if it declares none."""
+    declared = None if text.bom else _CHARSET.match(data)
+    return declared[1].strip().lower() if declared else b"utf-8"
+
+
+def _readable(text: Text, label: bytes) -> str:
+    """Return the text for the scanner: where a character has two bytes, neither is ASCII."""
+    if text.encoding != "latin-1":
+        return text.chars
+    if _SHIFT_JIS.match(label):
+        return _SHIFT_JIS_PAIR.sub("\x80\x80", text.chars)
+    return _PAIR.sub("\x80\x80", text.chars) if _GBK_OR_BIG5.match(label) else text.chars
+
+
+def _minified(text: Text, encoding: str, source: Scan) -> tuple[str, Scan, tuple[Note, ...]]:
+    """Return the text to ship, what it refers to, and warnings."""
+    unchanged = text.chars, source
+    if text.encoding.startswith("utf-16"):
+        note = Note("the file is UTF-16: shipped unminified", hint="save it as UTF-8")
+        return *unchanged, (note,)
+    # Bytes of ASCII mean the same in all encodings but those that switch by an escape character.
+    plain = text.ascii and "\x1b" not in text.chars
+    if text.encoding != "utf-8" or not (encoding == "utf-8" or plain):
+        return *unchanged, ()
+    try:
+        short = minify(text.chars)
+    except NotUnderstoodError as odd:
+        place = Lines(text.chars).at(odd.position)
+        hint = "mend it: browsers too read what follows in another way than it looks"
+        return *unchanged, (Note(f"{odd.message}: shipped unminified", *place, hint),)
+    if len(short) > len(text.chars) * _WORTHWHILE:
+        return *unchanged, ()
+    result = scan(short)
+    if _named(result) != _named(source):
+        return *unchanged, ()
+    return short, result, ()
+
+
+def _named(scanned: Scan) -> list[tuple[str, str]]:
+    """Return what is referred to, in order."""
+    return [(found.specifier, found.role) for found in scanned.found]
+
+
+def _may_change(found: Found) -> bool:
+    """Say whether linking can change a reference."""
+    return not _ELSEWHERE.match(found.specifier)
+
+
+def _references(
+    body: Text, links: list[Found], source: Text, scanned: Scan
+) -> tuple[Reference, ...]:
+    """Return references: their places in bytes of the body, lines and columns of the source."""
+    if not links:
+        return ()
+    origins = [*scanned.found]
+    if scanned.source_map and scanned.source_map.link:
+        origins.append(scanned.source_map.link)
+    ends = body.offsets([place for link in links for place in (link.start, link.end)])
+    lines = Lines(source.chars)
+    return tuple(
+        Reference(start, end, link.specifier, link.role, *lines.at(origin.start))
+        for start, end, link, origin in zip(ends[::2], ends[1::2], links, origins, strict=False)
+    )

@@ -1,0 +1,1 @@
+"""Measurements of whole processes; run by hand, never by the tests."""

@@ -1,0 +1,51 @@
+"""Fixtures that more than one test module uses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.corpus import TreeName, require_tree
+
+
+class Built(NamedTuple):
+    """A build by the command line: its source, its output folder, and how it ended."""
+
+    source: Path
+    out: Path
+    done: subprocess.CompletedProcess[str]
+
+
+def build(folder: Path, *arguments: str | Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    """Run ``assetpipe build`` in a folder, with no setting of the user's own."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("ASSETPIPE_")
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "assetpipe", "build", *arguments],
+        cwd=folder,
+        env=environment | {"ASSETPIPE_CACHE": str(cache)},
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
+@pytest.fixture(scope="session")
+def built_tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[TreeName], Built]:
+    """Return a function that builds a tree of the corpus, once in a session."""
+
+    @cache
+    def built(name: TreeName) -> Built:
+        source = require_tree(name)
+        folder = tmp_path_factory.mktemp(name)
+        done = build(folder, source, "-o", folder / "out", cache=folder / "cache")
+        return Built(source, folder / "out", done)
+
+    return built

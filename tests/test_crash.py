@@ -1,0 +1,259 @@
+"""What a killed, locked out or cramped build leaves behind: the last release, whole."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from assetpipe.errors import OutsideError
+from tests.site import Site, clean_environment, command, flaws, plant, settle, shipped
+
+KILLS = 50
+KILLS_TO_A_FINISHED_BUILD = 4
+FIXED = frozenset({"robots.txt"})
+
+
+def generated_tree(seed: int) -> dict[str, str]:
+    """Return about 60 files that refer to each other, some of them of 100 KB."""
+    words = random.Random(seed)
+    text = {f"text/{n}.txt": " ".join(words.choices("abcdefghijkl", k=50_000)) for n in range(3)}
+    pictures = {f"img/{n}.svg": f"<svg>{words.random()}</svg>" * 40 for n in range(25)}
+    sheets = {
+        f"css/{n}.css": f"a {{ b: url(../img/{n}.svg) }}\n" * 30
+        + f"@import '{n + 1}.css';" * (n < 29)
+        for n in range(25)
+    }
+    return {**text, **pictures, **sheets, "robots.txt": f"# {seed}\n" * 200}
+
+
+def start(site: Site, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start a build of a site by the command line."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "assetpipe", "build", str(site.source), "-o", str(site.out)]
+        + ["--quiet", *arguments],
+        cwd=site.source.parent,
+        env=clean_environment()
+        | {"ASSETPIPE_CACHE": str(site.cache), "ASSETPIPE_PLAIN": ",".join(FIXED)},
+        stderr=subprocess.PIPE,
+    )
+
+
+def seconds_of(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def test_a_build_that_is_killed_leaves_a_whole_release_and_the_next_one_completes(
+    tmp_path: Path,
+) -> None:
+    """Fifty ``kill -9``, from the first moment of a build to its last, cold and over a release.
+
+    Some come right after another, so that what one build left lies in the next one's way.
+    """
+    trees = [
+        generated_tree(1),
+        {**generated_tree(2), **{"text/0.txt": generated_tree(1)["text/0.txt"]}},
+    ]
+    expected = []
+    for number, tree in enumerate(trees):
+        clean = Site(tmp_path / f"clean{number}", tree, plain=FIXED, use_cache=False)
+        clean.build()
+        expected.append(shipped(clean.out))
+    site = Site(tmp_path / "site", trees[0], plain=FIXED)
+    longest = seconds_of(lambda: start(site).communicate())
+    least = seconds_of(lambda: command(tmp_path, "--version"))
+    moments = random.Random(3)
+    killed = started = 0
+    while killed < KILLS:
+        started += 1
+        assert started < 5 * KILLS, "almost every build finished before it was killed"
+        current = started % len(trees)
+        plant(site.source, trees[current])
+        if moments.random() < 0.7:
+            shutil.rmtree(site.cache, ignore_errors=True)
+        cold = moments.random() < 0.3
+        if cold:
+            shutil.rmtree(site.out)
+        build = start(site)
+        time.sleep(moments.uniform(least, longest))
+        build.kill()
+        build.communicate()
+        killed += build.returncode == -signal.SIGKILL
+        if not cold or (site.out / "manifest.json").exists():
+            assert flaws(site.out, fixed=FIXED) == []
+        if killed % KILLS_TO_A_FINISHED_BUILD == 0:
+            site.build()
+            assert shipped(site.out) == expected[current]
+            assert not (site.out / ".staging").exists()
+
+
+def test_two_builds_into_one_folder_at_once_both_finish(tmp_path: Path) -> None:
+    """One waits for the other; the release is whole, and that of the one that came last."""
+    sites = [
+        Site(tmp_path / f"{number}", generated_tree(number), plain=FIXED) for number in range(2)
+    ]
+    for site in sites:
+        site.out = tmp_path / "out"
+        site.cache = tmp_path / "cache"
+    builds = [start(site) for site in (*sites, sites[0])]
+    assert [build.communicate()[1].replace(WAITING, b"") for build in builds] == [b""] * 3
+    assert [build.returncode for build in builds] == [0] * 3
+    assert flaws(tmp_path / "out") == []
+
+
+WAITING = "Waiting for another build into the same folder …\n".encode()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site with a release."""
+    site = Site(tmp_path, {"a.txt": "a" * 1_000, "b.css": "a{b:c}"})
+    settle()
+    site.build()
+    return site
+
+
+@pytest.fixture
+def lock(site: Site) -> Iterator[int]:
+    """The output folder's lock, held as another process would."""
+    descriptor = os.open(site.out / ".lock", os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    yield descriptor
+    os.close(descriptor)
+
+
+def test_a_build_waits_for_another_one_and_then_proceeds(site: Site, lock: int) -> None:
+    """It says once that it waits."""
+    site.write("a.txt", "new")
+    told = []
+
+    def waiting() -> None:
+        told.append("waiting")
+        fcntl.flock(lock, fcntl.LOCK_UN)
+
+    assert site.build(waiting=waiting).changed
+    assert told == ["waiting"]
+    assert site.text("a.txt") == "new"
+
+
+def test_a_build_does_not_wait_for_ever(site: Site, lock: int) -> None:
+    """After the time limit it says what holds it up, where, and what to do: exit status 3."""
+    before = shipped(site.out)
+    site.write("a.txt", "new")
+    done = command(
+        site.source.parent, "build", "-o", "out", ASSETPIPE_CACHE="cache",
+        ASSETPIPE_LOCK_TIMEOUT="0.3",
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr.startswith("Waiting for another build into the same folder")
+    assert f"{site.out}: another build has been writing here for 0.3 seconds" in done.stderr
+    assert "lock_timeout" in done.stderr
+    assert shipped(site.out) == before
+
+
+def test_a_build_without_changes_needs_no_lock(site: Site, lock: int) -> None:
+    """Looking disturbs nobody."""
+    assert not site.build(lock_timeout=0).changed
+
+
+def test_the_lock_of_a_killed_process_holds_nobody_up(site: Site) -> None:
+    """A lock file that lies around is not a lock."""
+    assert (site.out / ".lock").exists()
+    site.write("a.txt", "new")
+    assert site.build(lock_timeout=0).changed
+
+
+def test_a_failed_build_leaves_no_thread_at_work(tmp_path: Path) -> None:
+    """Once ``build()`` has raised, nothing writes into the folder that the next build locks."""
+    site = Site(tmp_path, {**generated_tree(1), "gone.css": "a{b:url(gone.png)}"}, missing="error")
+    with pytest.raises(Exception, match=r"gone\.png"):
+        site.build(jobs=4)
+    before = {path: path.stat().st_mtime_ns for path in site.out.rglob("*")}
+    time.sleep(0.5)
+    assert {path: path.stat().st_mtime_ns for path in site.out.rglob("*")} == before
+
+
+LIMITED = """
+import resource, sys
+from assetpipe.__main__ import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        pytest.param("big.txt", "/out/big.", id="a file of the release"),
+        pytest.param("big.css", "/cache: the cache cannot be written", id="an entry of the cache"),
+    ],
+)
+def test_a_file_that_cannot_be_written_to_its_end_is_a_failure_of_the_outside(
+    site: Site, name: str, message: str
+) -> None:
+    """Exit status 3 with the place, and the last release stays as it was."""
+    before = shipped(site.out)
+    site.write(name, "a { b: c }" * 10_000)
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, "build", "-o", "out"],
+        cwd=site.source.parent,
+        env=clean_environment() | {"ASSETPIPE_CACHE": "cache"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 3, done.stderr
+    assert message in done.stderr
+    assert "File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert shipped(site.out) == before
+    site.build()
+    assert flaws(site.out) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 200 KB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(folder)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a disk is not allowed here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("full", ["out", "cache"])
+def test_a_full_disk_leaves_the_last_release(tmp_path: Path, small_disk: Path, full: str) -> None:
+    """Exit status 3; once there is room again, the next build completes."""
+    site = Site(tmp_path, {"a.css": "a { b: c }", "a.txt": "small"})
+    folders = {"out": site.out, "cache": site.cache} | {full: small_disk / full}
+    site.build(**folders)
+    before = shipped(folders["out"])
+    for number in range(9):
+        site.write(f"{number}.css", f"a{number} {{ b: c }}" * 5_000)
+    with pytest.raises(OutsideError, match="No space left on device") as raised:
+        site.build(**folders, minify=False)
+    assert raised.value.exit_code == 3
+    assert shipped(folders["out"]) == before
+    for number in range(9):
+        site.remove(f"{number}.css")
+    site.write("a.txt", "also small")
+    site.build(**folders)
+    assert (
+        json.loads((folders["out"] / "manifest.json").read_bytes())["assets"]["a.txt"]["size"] == 10
+    )
+    assert flaws(folders["out"]) == []

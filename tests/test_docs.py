@@ -1,0 +1,118 @@
+"""What the documents say is run: commands, examples, options."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from assetpipe import cli
+from assetpipe.build.config import Config, load_config
+from assetpipe.flask import AssetPipe
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language: str, text: str = README) -> list[str]:
+    """Return the fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a folder with the sample site where the documents' examples expect it."""
+    shutil.copytree(ROOT / "sample_static", tmp_path / "sample_static")
+    shutil.copytree(ROOT / "sample_static", tmp_path / "static")
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, with this checkout importable."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
+def test_quick_start_works_after_installation(project: Path) -> None:
+    """The assetpipe commands of the quick start build the sample and publish it."""
+    commands = re.findall(r"\.venv/bin/assetpipe ([^&\n]+)", blocks("sh")[0])
+    assert len(commands) == 2
+    for command in commands:
+        done = run(project, "-m", "assetpipe", *command.split())
+        assert done.returncode == 0, done.stderr
+    assert (project / "build/published/manifest.json").is_file()
+
+
+def test_flask_example_gives_hashed_urls(project: Path) -> None:
+    """The README's Flask example, run as it stands, links the hashed stylesheet."""
+    assert run(project, "-m", "assetpipe", "build").returncode == 0
+    example = next(block for block in blocks("python") if "AssetPipe(app)" in block)
+    (project / "app.py").write_text(f"{example}\nprint(app.test_client().get('/').text)\n")
+    done = run(project, "app.py")
+    assert re.search(r'href="/static/css/site\.[0-9a-f]{12}\.css"', done.stdout), done.stderr
+    assert len([line for line in example.splitlines() if line.strip()]) <= 10
+
+
+def test_python_example_builds(project: Path) -> None:
+    """The README's build example, run as it stands, prints a hashed name."""
+    example = next(block for block in blocks("python") if "Config(" in block)
+    example = example.replace("css/app.css", "css/site.css")
+    (project / "example.py").write_text(example)
+    done = run(project, "example.py")
+    assert re.search(r"css/site\.[0-9a-f]{12}\.css", done.stdout), done.stderr
+
+
+def test_configuration_example_is_the_whole_of_it(tmp_path: Path) -> None:
+    """The README shows every key with its default."""
+    (tmp_path / "assetpipe.toml").write_text(blocks("toml")[0])
+    shown = load_config(tmp_path, {})
+    stated = set(re.findall(r"^(\w+) =", blocks("toml")[0], re.MULTILINE))
+    assert stated == {name for name, f in Config.__dataclass_fields__.items() if f.init}
+    (tmp_path / "assetpipe.toml").unlink()
+    assert load_config(tmp_path, {}, {"plain": ["robots.txt"]}) == shown
+
+
+def commands(group: click.Group, prefix: str = "") -> list[str]:
+    """Return every command's full name."""
+    names = []
+    for name, command in group.commands.items():
+        nested = isinstance(command, click.Group)
+        names += commands(command, f"{prefix}{name} ") if nested else [prefix + name]
+    return names
+
+
+@pytest.mark.parametrize("name", commands(cli.main))
+def test_command_is_documented_and_helpful(name: str) -> None:
+    """Each command stands in the README, and it and its options have help texts."""
+    assert f"`assetpipe {name}" in README
+    command: click.Command = cli.main
+    for part in name.split():
+        assert isinstance(command, click.Group)
+        command = command.commands[part]
+    assert command.help
+    for option in command.params:
+        assert not isinstance(option, click.Option) or option.help
+
+
+def test_flask_settings_are_documented() -> None:
+    """Each configuration key that the extension reads stands in the README."""
+    keys = set(re.findall(r"``(ASSETPIPE_\w+)``", AssetPipe.init_app.__doc__ or ""))
+    assert keys
+    assert keys <= set(re.findall(r"`(ASSETPIPE_\w+)`", README))
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    """Relative links in the documents name files that exist."""
+    for document in ROOT.glob("*.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8")):
+            assert (ROOT / target).exists(), f"{document.name}: {target}"
