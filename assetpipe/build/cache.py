@@ -60,8 +60,10 @@ def opened(folder: Path, *, enabled: bool, limit: int) -> Iterator[Cache]:
             yield Cache(Path(temporary))
         return
     cache = Cache(folder)
-    yield cache
-    cache.settle(limit)
+    try:
+        yield cache
+    finally:
+        cache.settle(limit)
 
 
 class Cache:
@@ -100,7 +102,7 @@ class Cache:
         temporary = f"{path}.{os.getpid()}-{threading.get_ident()}.tmp"
         try:
             self._make_folder(os.path.dirname(path))
-            with open(temporary, "wb", buffering=0) as file:
+            with open(temporary, "wb") as file:
                 file.write(hashlib.sha256(value).digest() + value)
             os.replace(temporary, path)
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -263,7 +264,7 @@ def _count(minimum: int) -> Callable[[Any, str, Path], int]:
 
 
 def _seconds(value: Any, where: str, _folder: Path) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
         raise _wrong(value, where, "a number of seconds")
     return float(value)
 

@@ -357,9 +357,8 @@ def components(
                     above = work[-1][0]
                     low[above] = min(low[above], low[node])
                 if low[node] == index[node]:
-                    at = stack.index(node)
-                    group = stack[at:]
-                    del stack[at:]
-                    for member in group:
-                        index[member] = -1
+                    group: list[str] = []
+                    while not group or group[-1] != node:
+                        group.append(stack.pop())
+                        index[group[-1]] = -1
                     yield group

@@ -38,6 +38,7 @@ else:
 
 _STAGING = ".staging"
 _LOCK = ".lock"
+_numbers = count()  # No two builds of a process ever share a staging file.
 RESERVED = frozenset({manifest.FILE_NAME, manifest.HISTORY, _STAGING, _LOCK})
 """First segments that no asset's file may have."""
 
@@ -53,7 +54,7 @@ class Output:
         self.files: dict[str, str] = {}
         self._base = str(folder)
         self._held: dict[str, str] = {}
-        self._numbers = count()
+        self._new: list[str] = []
         self._folders: set[str] = set()
         self._guard = threading.Lock()
 
@@ -75,8 +76,19 @@ class Output:
         try:
             self._wait_for(descriptor, timeout, waiting)
             yield
+        except BaseException:
+            self._discard()
+            raise
         finally:
             os.close(descriptor)
+
+    def _discard(self) -> None:
+        """Remove what a failed build has put: no manifest names it, and the disk may be full."""
+        for file in self._new:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path(file))
+        self._remove_empty_folders({os.path.dirname(file) for file in self._new})
+        self.clear_staging()
 
     def _wait_for(self, descriptor: int, timeout: float, waiting: Callable[[], None]) -> None:
         deadline = time.monotonic() + timeout
@@ -132,9 +144,9 @@ class Output:
         """
         with self._errors(file):
             self._make_folder(_STAGING)
-            staged = self._path(f"{_STAGING}/{next(self._numbers)}")
-            with open(staged, "wb", buffering=0) as opened:
-                _write_all(opened.fileno(), data)
+            staged = self._path(f"{_STAGING}/{os.getpid()}-{next(_numbers)}")
+            with open(staged, "wb") as opened:
+                opened.write(data)
             if hold:
                 self._held[file] = staged
             else:
@@ -144,6 +156,8 @@ class Output:
         self._make_folder(os.path.dirname(file))
         path = self._path(file)
         os.replace(staged, path)
+        if file not in self.files:
+            self._new.append(file)
         self.files[file] = signature(os.stat(path))
 
     def read(self, file: str) -> bytes:
@@ -168,6 +182,7 @@ class Output:
                 self._place(staged, file)
             self._held.clear()
             self._place(last, manifest.FILE_NAME)
+            self._new.clear()
             self.clear_staging()
 
     def clean(self, keep: int) -> list[str]:
@@ -218,6 +233,13 @@ class Output:
     def _errors(self, file: str) -> Iterator[None]:
         try:
             yield
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise OutsideError(
+                f"cannot be written: {error.strerror}",
+                where=self._path(file),
+                hint="a file of an earlier release has the name of a folder, or a folder that of "
+                "a file: remove it, or build into another folder",
+            ) from error
         except OSError as error:
             raise OutsideError(
                 f"cannot be written: {error.strerror or error}",
@@ -225,13 +247,6 @@ class Output:
                 hint="the last release is untouched; make room or mend the permissions, then "
                 "build again",
             ) from error
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    # A raw write may be cut short at 2 GiB or when the disk fills up.
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def _files_of(release: Manifest) -> set[str]:

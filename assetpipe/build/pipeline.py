@@ -97,6 +97,7 @@ class _Build:
             self._ship(file, prepared[file.name], data)
             linked[file.name] = file
         problems = [*sources.case_clashes(self._found), *self._notes(prepared), *linker.problems]
+        problems += self._changed_immutables(linked)
         _raise_errors(problems)
         _check_files(linked, self._sources)
         self._pool.wait(_ENCODE, progress)
@@ -220,6 +221,18 @@ class _Build:
             Problem(self._place(name), note.message, note.line, note.column, note.hint)
             for name, file in prepared.items()
             for note in file.notes
+        ]
+
+    def _changed_immutables(self, linked: Mapping[str, Linked]) -> list[Problem]:
+        return [
+            Problem(
+                self._place(name),
+                "is listed under `immutable`, but refers to files that get new names, so its bytes "
+                "change under a name that is cached for ever",
+                hint="list those files under `immutable` or `plain`, too",
+            )
+            for name, file in linked.items()
+            if file.edits and self._is_immutable(name)
         ]
 
     def _state(

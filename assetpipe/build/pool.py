@@ -28,7 +28,7 @@ class Pool:
         self._pending: Counter[int] = Counter()
         self._changed = threading.Condition()
         self._order = count()
-        self._threads = 0
+        self._threads: list[threading.Thread] = []
         self._idle = 0
         self._closed = False
         self._error: BaseException | None = None
@@ -48,6 +48,10 @@ class Pool:
             self._closed = True
             self._heap.clear()
             self._changed.notify_all()
+        # Ctrl-C does not wait: a large file may take Brotli half a minute.
+        if kind is None or not issubclass(kind, KeyboardInterrupt):
+            for thread in self._threads:
+                thread.join()
 
     def submit(self, group: int, cost: int, task: Task) -> None:
         """Queue a task; a lower ``group`` goes first, within it the higher ``cost``."""
@@ -55,9 +59,10 @@ class Pool:
             heapq.heappush(self._heap, (group, -cost, next(self._order), task))
             self._pending[group] += 1
             self.total += cost
-            if not self._idle and self._threads < self._jobs:
-                self._threads += 1
-                threading.Thread(target=self._work, name="assetpipe", daemon=True).start()
+            if not self._idle and len(self._threads) < self._jobs:
+                thread = threading.Thread(target=self._work, name="assetpipe", daemon=True)
+                self._threads.append(thread)
+                thread.start()
             self._changed.notify_all()
 
     def wait(self, group: int, progress: Callable[[int, int], None]) -> None:

@@ -97,8 +97,9 @@ class Shipment:
         return {coding: size for coding, size in sizes.items() if size is not None}
 
     def sizes(self) -> Mapping[Task, int | None]:
-        """Return what has been found out about siblings, for the next build to know."""
-        return self._sizes
+        """Return what has been found out about the siblings of what ships."""
+        shipped = set(self._digests.values())
+        return {task: size for task, size in self._sizes.items() if task[1] in shipped}
 
     def _codecs(self, file: str, size: int) -> list[Codec]:
         return [

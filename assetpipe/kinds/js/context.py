@@ -192,7 +192,7 @@ STATEMENT_ALONE = frozenset({CLOSE_HEAD, BODY_WORD, COLON_LABEL})
 _MEMBER_STARTS = frozenset({NAME, LITERAL, PRIVATE, PREFIX_ONLY, *WORDS.values()})
 _IN = ("in", "instanceof")
 
-Handler = Callable[[int], None]
+Handler = Callable[[int], object]
 
 
 class Frame:
@@ -232,15 +232,15 @@ class Context:
         pieces: tokens and gaps; two tokens have at most one gap between them.
         kinds: the kind of each.
         module: something was seen that only a module may hold.
-        worker_calls: where ``importScripts`` stands at the start of a statement outside any
+        worker_calls: where ``importScripts`` is called, and whether as a statement outside any
             function.
     """
 
-    def __init__(self, *, module: bool) -> None:
-        self.pieces = [""]
+    def __init__(self, hashbang: str, *, module: bool) -> None:
+        self.pieces = [hashbang]
         self.kinds = [START]
         self.module = module
-        self.worker_calls: list[int] = []
+        self.worker_calls: list[tuple[int, bool]] = []
         self.top = Frame("file", UNKNOWN)
         self._stack: list[Frame] = []
         self._last_closed = self.top
@@ -266,7 +266,8 @@ class Context:
             OPEN_BRACE: self._open_brace,
             CLOSE_BRACE: self._close_brace,
             **dict.fromkeys(
-                (BODY_WORD, OPERATOR_WORD, RETURN, JUMP, DECLARE, DEBUGGER, ASYNC, AWAIT, YIELD), self._word
+                (BODY_WORD, OPERATOR_WORD, RETURN, JUMP, DECLARE, DEBUGGER, ASYNC, AWAIT, YIELD),
+                self._word,
             ),
             **dict.fromkeys((HEAD_WORD, FOR, SWITCH, CATCH), self._head_word),
             WITH: self._with,
@@ -465,7 +466,7 @@ class Context:
         self._pop(index, "paren", "for")
         self.kinds[index] = self._last_closed.closed
 
-    def _open_bracket(self, index: int) -> None:
+    def _open_bracket(self, _index: int) -> None:
         self._push(Frame("bracket", CLOSE_BRACKET))
 
     def _close_bracket(self, index: int) -> None:
@@ -558,10 +559,10 @@ class Context:
         if self.pieces[index] == "@" and not top.names and top.decorated is None:
             top.decorated = self._starts_statement(index)
 
-    def _question(self, index: int) -> None:
+    def _question(self, _index: int) -> None:
         self.top.ternaries += 1
 
-    def _comma(self, index: int) -> None:
+    def _comma(self, _index: int) -> None:
         if self.top.kind == "object":
             self.top.names = True
 
@@ -585,7 +586,7 @@ class Context:
         else:
             raise self.unsure(index, "“:”: TypeScript?")
 
-    def _value(self, index: int) -> None:
+    def _value(self, _index: int) -> None:
         if self.top.kind in ("object", "class"):
             self.top.names = False
 
@@ -642,11 +643,8 @@ class Context:
         if self._word(index):
             return
         before = self._before(index)
-        if self.kinds[before] == ASYNC and not self._broken(index):
-            start = before
-        else:
-            start = index
-        if self._starts_statement(start):
+        is_async = self.kinds[before] == ASYNC and not self._broken(index)
+        if self._starts_statement(before if is_async else index):
             self.kinds[index] = FUNCTION_DECLARATION
         self._head = index
 
@@ -688,6 +686,8 @@ class Context:
         if self._word(index):
             return
         self.kinds[index] = NAME
+        before = self.kinds[self._before(index)]
+        if self._after(index) != "(" or before in (FUNCTION, FUNCTION_DECLARATION):
+            return
         inside = any(frame.parameters >= 0 for frame in (self.top, *self._stack))
-        if not inside and self._starts_statement(index):
-            self.worker_calls.append(index)
+        self.worker_calls.append((index, not inside and self._starts_statement(index)))

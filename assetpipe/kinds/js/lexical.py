@@ -31,7 +31,7 @@ NAME_PART = rf"(?:[^{_NO_NAME}]++|{_NAME_ESCAPE})"
 NAME = rf"(?:[^0-9{_NO_NAME}]|{_NAME_ESCAPE}){NAME_PART}*+"
 """Section 12.7, keywords included."""
 
-STRING = rf"""(?:"[^"\\\n\r]*+(?:\\(?:\r\n|[\s\S])[^"\\\n\r]*+)*+"|"""
+STRING = r"""(?:"[^"\\\n\r]*+(?:\\(?:\r\n|[\s\S])[^"\\\n\r]*+)*+"|"""
 STRING += r"""'[^'\\\n\r]*+(?:\\(?:\r\n|[\s\S])[^'\\\n\r]*+)*+')"""
 """Section 12.9.4: closed, line terminators only behind a backslash (or U+2028, U+2029)."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from itertools import accumulate
 
 from assetpipe.kinds.js import context as k
 from assetpipe.kinds.js.lexical import LINE_BREAK, NAME_PART, TOKEN
 from assetpipe.kinds.js.tokens import Tokens
 
-_KEPT_COMMENT = re.compile(r"/\*![^*]*+(?:\*(?!/)[^*]*+)*+\*/|//[^\n\r\u2028\u2029]*+|/\*[\s\S]*?\*/")
+_KEPT_COMMENT = re.compile(
+    r"/\*![^*]*+(?:\*(?!/)[^*]*+)*+\*/|//[^\n\r\u2028\u2029]*+|/\*[\s\S]*?\*/"
+)
 _NAME_PART = re.compile(NAME_PART)
 
 # Line breaks. A line break matters where the grammar forbids one, and where it stands for a
@@ -108,7 +108,7 @@ class _Pairs(dict[str, bool | None]):
     """
 
     def __missing__(self, pair: str) -> bool | None:
-        first, second = pair
+        first, second = pair[0], pair[1]
         if first in _NEVER_MERGE or second in _NEVER_MERGE:
             apart: bool | None = False
         elif _NAME_PART.fullmatch(second) or second == "\\":
@@ -146,40 +146,28 @@ def _would_merge(first: str, second: str) -> bool:
 # Printing.
 
 
-@dataclass(frozen=True, slots=True)
-class Printed:
-    """A program as it ships: its text, and the position of each of the tokens' pieces in it."""
-
-    text: str
-    starts: list[int]
-
-
-def print_tokens(tokens: Tokens) -> Printed:
-    """Write the tokens with as little between them as their meaning allows."""
+def print_tokens(tokens: Tokens) -> list[str]:
+    """Return the pieces with as little between the tokens as their meaning allows."""
     pieces = tokens.pieces.copy()
-    if pieces and tokens.kinds[-1] in k.GAPS:
-        pieces[-1] = "".join(kept_comments(pieces[-1]))
-    for index in _inner_gaps(tokens):
+    kinds = tokens.kinds
+    for index in _gaps(tokens):
         gap = pieces[index]
-        if "/*!" in gap and (comments := kept_comments(gap)):
+        if index == 1 or index == len(pieces) - 1:
+            pieces[index] = "".join(kept_comments(gap))
+        elif "/*!" in gap and (comments := kept_comments(gap)):
             pieces[index] = _with_comments(tokens, index, comments)
-        elif tokens.kinds[index] != k.SPACE and break_matters(tokens, index):
+        elif kinds[index] != k.SPACE and break_matters(tokens, index):
             pieces[index] = "\n"
         else:
-            pieces[index] = " " if must_part(pieces[index - 1] or " ", pieces[index + 1]) else ""
-    if tokens.hashbang:
-        pieces[0] = tokens.hashbang + "\n"
-    starts = list(accumulate(map(len, pieces[:-1]), initial=0))
-    return Printed("".join(pieces), starts)
+            pieces[index] = " " if must_part(pieces[index - 1], pieces[index + 1]) else ""
+    if pieces[0]:
+        pieces[0] += "\n"
+    return pieces
 
 
-def _inner_gaps(tokens: Tokens) -> list[int]:
-    """Return the gaps that stand before a token."""
+def _gaps(tokens: Tokens) -> list[int]:
     low, high = min(k.GAPS), max(k.GAPS)
-    gaps = [index for index, kind in enumerate(tokens.kinds) if low <= kind <= high]
-    if gaps and gaps[-1] == len(tokens.kinds) - 1:
-        gaps.pop()
-    return gaps
+    return [index for index, kind in enumerate(tokens.kinds) if low <= kind <= high]
 
 
 def kept_comments(gap: str) -> list[str]:
@@ -194,4 +182,3 @@ def _with_comments(tokens: Tokens, index: int, comments: list[str]) -> str:
         text = f" {text}"  # else the slashes would begin another comment
     breaks = tokens.kinds[index] != k.SPACE and break_matters(tokens, index)
     return f"{text}\n" if breaks and not LINE_BREAK.search(text) else text
-

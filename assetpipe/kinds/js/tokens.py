@@ -7,7 +7,7 @@ any context, so one regular expression splits it in one go, which makes this fas
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -29,23 +29,26 @@ class Tokens:
     """A program in pieces.
 
     Attributes:
-        hashbang: the line ``#!…`` without its line terminator, or nothing.
-        pieces: tokens and gaps; joined they are the text behind the hashbang. Two tokens have at
-            most one gap between them. The first piece is empty: it stands for the start.
+        pieces: tokens and gaps; joined they are the text. Two tokens have at most one gap
+            between them. The first piece is the hashbang ``#!…``, or empty.
         kinds: the kind of each piece: see ``context``.
         module: the text is certainly a module.
-        worker_calls: the pieces that call ``importScripts`` where only a worker would.
+        worker_calls: the pieces that call ``importScripts``, and whether each is a statement
+            outside any function.
     """
 
-    hashbang: str
     pieces: list[str]
     kinds: list[int]
     module: bool
-    worker_calls: list[int]
+    worker_calls: list[tuple[int, bool]]
 
     def starts(self) -> list[int]:
-        """Return the position of each piece in the text."""
-        return list(accumulate(map(len, self.pieces[:-1]), initial=len(self.hashbang)))
+        """Return the position of each piece in the text, and its end."""
+        return list(accumulate(map(len, self.pieces), initial=0))
+
+    def last_gap(self) -> str:
+        """Return what stands behind the last token."""
+        return self.pieces[-1] if self.kinds[-1] in context.GAPS else ""
 
 
 class _Kinds(dict[str, int]):
@@ -86,14 +89,10 @@ def tokenize(text: str, *, module: bool = False) -> Tokens:
         Unsure: it is no JavaScript, or not certainly the one that it seems to be.
     """
     hashbang = HASHBANG.match(text)
-    begin = hashbang.end() if hashbang else 0
-    walk = Context(module=module)
-    try:
-        _walk(text, begin, walk)
-        walk.finish()
-    except Unsure as unsure:
-        raise Unsure(begin + unsure.position, unsure.reason) from None
-    tokens = Tokens(text[:begin], walk.pieces, walk.kinds, walk.module, walk.worker_calls)
+    walk = Context(hashbang[0] if hashbang else "", module=module)
+    _walk(text, len(walk.pieces[0]), walk)
+    walk.finish()
+    tokens = Tokens(walk.pieces, walk.kinds, walk.module, walk.worker_calls)
     if not tokens.module:
         _refuse_html_comments(text, tokens)
     return tokens
@@ -159,20 +158,19 @@ def _refuse_html_comments(text: str, tokens: Tokens) -> None:
     Raises:
         Unsure: one stands outside strings, templates, regexes and comments.
     """
-    if "<!--" not in text and "-->" not in text:
-        return
-    starts = tokens.starts()
-    for mark in ("<!--", "-->"):
+    starts = tokens.starts() if "<!--" in text or "-->" in text else []
+    for mark, first in (("<!--", "<"), ("-->", "--")):
         at = text.find(mark)
         while at >= 0:
-            index = bisect_left(starts, at)
-            # Of several pieces that start here the first is the empty one before all others.
-            while index < len(starts) and starts[index] == at and not tokens.pieces[index]:
-                index += 1
-            if index < len(starts) and starts[index] == at and tokens.pieces[index] in ("<", "--"):
-                before = tokens.kinds[index - 1]
-                if mark == "<!--" or before in (context.BREAK, context.BREAK_AT_MEMBER, context.START) or (
-                    before == context.SPACE and tokens.kinds[index - 2] == context.START
-                ):
-                    raise Unsure(at, f"“{mark}”, an HTML-like comment")
+            index = bisect_right(starts, at) - 1
+            is_token = starts[index] == at and tokens.pieces[index] == first
+            if is_token and (first == "<" or _begins_line(tokens, index)):
+                raise Unsure(at, f"“{mark}”, an HTML-like comment")
             at = text.find(mark, at + 1)
+
+
+def _begins_line(tokens: Tokens, index: int) -> bool:
+    """Tell whether nothing but white space and comments precedes a token in its line."""
+    before = tokens.kinds[index - 1]
+    first = before == context.START or (before == context.SPACE and index == 2)
+    return first or before in (context.BREAK, context.BREAK_AT_MEMBER)
