@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import random
 import re
@@ -11,9 +12,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -47,14 +48,58 @@ def start(site: Site) -> subprocess.Popen[bytes]:
     )
 
 
-def seconds_of(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
+NURSERY = """
+import json, os, signal, sys, time
+import assetpipe.build.pipeline, assetpipe.kinds.css, brotli, deflate
+from assetpipe.build import Config, build
+
+for line in sys.stdin:
+    settings, kill_after = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        build(Config(**settings))
+        os._exit(0)
+    if kill_after is not None:
+        time.sleep(kill_after)
+        os.kill(child, signal.SIGKILL)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Nursery:
+    """Starts builds as processes that need no time to import anything, so that kills hit them."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", NURSERY],
+            env=clean_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def build(self, site: Site, *, kill_after: float | None = None) -> int:
+        """Build a site, and kill the build after so many seconds; return its exit status."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        folders = {"source": str(site.source), "out": str(site.out), "cache": str(site.cache)}
+        request = [folders | {"plain": [*FIXED]}, kill_after]
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        return int(self._process.stdout.readline())
+
+
+@pytest.fixture
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as nursery:
+        yield nursery
 
 
 def test_a_build_that_is_killed_leaves_a_whole_release_and_the_next_one_completes(
-    tmp_path: Path,
+    tmp_path: Path, nursery: Nursery
 ) -> None:
     """Fifty ``kill -9``, from the first moment of a build to its last, cold and over a release.
 
@@ -68,31 +113,30 @@ def test_a_build_that_is_killed_leaves_a_whole_release_and_the_next_one_complete
         clean.build()
         expected.append(shipped(clean.out))
     site = Site(tmp_path / "site", trees[0], plain=[*FIXED])
-    longest = seconds_of(lambda: start(site).communicate())
-    least = seconds_of(lambda: command(tmp_path, "--version"))
+    started = time.perf_counter()
+    assert nursery.build(site) == 0
+    duration = time.perf_counter() - started
     moments = random.Random(3)
-    killed = started = 0
-    while killed < KILLS:
-        started += 1
-        assert started < 5 * KILLS, "almost every build finished before it was killed"
-        current = started % len(trees)
+    killed = 0
+    for attempt in range(5 * KILLS):
+        current = attempt % len(trees)
         plant(site.source, trees[current])
         if moments.random() < 0.8:
             shutil.rmtree(site.cache, ignore_errors=True)
         if moments.random() < 0.3:
             shutil.rmtree(site.out, ignore_errors=True)
         had_release = (site.out / "manifest.json").exists()
-        build = start(site)
-        time.sleep(moments.uniform(least, longest))
-        build.kill()
-        build.communicate()
-        killed += build.returncode == -signal.SIGKILL
+        status = nursery.build(site, kill_after=moments.uniform(0, duration))
+        killed += status == -signal.SIGKILL
         if had_release or (site.out / "manifest.json").exists():
             assert flaws(site.out, fixed=FIXED) == []
         if killed % KILLS_TO_A_FINISHED_BUILD == 0:
             site.build()
             assert shipped(site.out) == expected[current]
             assert not (site.out / ".staging").exists()
+        if killed == KILLS:
+            return
+    pytest.fail(f"of {5 * KILLS} builds, all but {killed} finished before they were killed")
 
 
 def test_two_builds_into_one_folder_at_once_both_finish(tmp_path: Path) -> None:

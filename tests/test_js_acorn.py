@@ -7,8 +7,6 @@ import json
 from array import array
 from pathlib import Path
 
-import pytest
-
 from assetpipe.kinds.js import KIND, context
 from assetpipe.kinds.js.tokens import Tokens, tokenize
 from assetpipe.kinds.model import Options
@@ -21,7 +19,11 @@ WORDS = {context.NAME, *context.WORDS.values(), *range(context.START, context.KI
 def test_tokens_and_trees_are_acorns(tmp_path: Path) -> None:
     require_node()
     tree = require_tree("medium")
-    scripts = [path for path in sorted(tree.rglob("*.[cm]js")) + sorted(tree.rglob("*.js")) if path.is_file()]
+    scripts = [
+        path
+        for path in sorted(tree.rglob("*.[cm]js")) + sorted(tree.rglob("*.js"))
+        if path.is_file()
+    ]
     requests = []
     for number, path in enumerate(scripts):
         data = path.read_bytes()
@@ -67,4 +69,4 @@ def acorn_kind(piece: str, kind: int) -> int:
         return 3
     if kind in (context.TEMPLATE, context.TEMPLATE_OPEN):
         return 4
-    return 1 if piece[0] in "_$\\" or piece[0].isalpha() else 5
+    return 1 if piece[0] in "_$\\" or piece[0].isalpha() or not piece.isascii() else 5

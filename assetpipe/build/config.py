@@ -199,13 +199,26 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for variable, text in sorted(environment.items()):
         if not variable.startswith(ENVIRONMENT_PREFIX) or variable in _RUN_SIDE_VARIABLES:
             continue
-        if variable not in variables:
-            raise _unknown(
-                f"unknown environment variable {variable}", variable, list(variables), variable
-            )
-        key = variables[variable]
+        key = variables.get(variable)
+        if key is None:
+            # Anybody may use the prefix: only what looks like a misspelt key is an error.
+            _refuse_misspelt(variable, variables)
+            continue
         values[key] = _KEYS[key](_from_text(key, text), variable, Path.cwd())
     return values
+
+
+def _refuse_misspelt(variable: str, variables: Mapping[str, str]) -> None:
+    import difflib  # only for people who err
+
+    name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+    close = difflib.get_close_matches(name, variables.values(), n=1, cutoff=0.65)
+    if close:
+        raise ConfigError(
+            f"unknown environment variable {variable}",
+            where=variable,
+            hint=f"did you mean {ENVIRONMENT_PREFIX}{close[0].upper()}?",
+        )
 
 
 def _from_text(key: str, text: str) -> Any:

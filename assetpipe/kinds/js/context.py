@@ -8,8 +8,8 @@ another token than a ``}`` that ends an object, and ``if`` behind a dot is just 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import count
+from collections.abc import Callable, Iterator
+from itertools import count, islice
 from typing import Final
 
 
@@ -192,6 +192,8 @@ STATEMENT_ALONE = frozenset({CLOSE_HEAD, BODY_WORD, COLON_LABEL})
 _MEMBER_STARTS = frozenset({NAME, LITERAL, PRIVATE, PREFIX_ONLY, *WORDS.values()})
 _IN = ("in", "instanceof")
 
+_DEEP = 100  # how many brackets to look through, so that no nesting makes this slow
+
 Handler = Callable[[int], object]
 
 
@@ -204,6 +206,7 @@ class Frame:
             export or import attributes), ``paren``, ``for`` (its parentheses), ``bracket`` or
             ``hole`` (of a template).
         closed: the kind that the closing bracket gets.
+        start: of parentheses, their index.
         names: a word here is a name, whatever it is: of a property, of an import.
         ternaries: question marks that still wait for their colon.
         concise: an arrow function without braces began directly inside.
@@ -220,9 +223,10 @@ class Frame:
     parameters = -1
     body = CLOSE_BLOCK
 
-    def __init__(self, kind: str, closed: int) -> None:
+    def __init__(self, kind: str, closed: int, start: int = 0) -> None:
         self.kind = kind
         self.closed = closed
+        self.start = start
 
 
 class Context:
@@ -325,8 +329,8 @@ class Context:
         kind = self.kinds[before]
         if kind in OPERAND_NEXT or kind in STATEMENT_NEXT or kind in _STATEMENT_ENDS:
             return True
-        if kind in (AWAIT, YIELD) and self._is_operator(before):
-            return True
+        if kind in (AWAIT, YIELD):
+            return self._is_operator(before)
         if kind not in EXPRESSION_ENDS:
             raise self.unsure(index, "a slash")
         return self._broken(index) and not self._is_operand(before)
@@ -393,13 +397,12 @@ class Context:
         is_await = self.kinds[index] == AWAIT
         if is_await and self.module:
             return True  # it is reserved: section 12.7.2
-        for frame in (self.top, *reversed(self._stack)):
+        for frame in self._frames():
             if frame.concise:
                 break
             if frame.parameters >= 0:
                 return ("async" if is_await else "*") in self._modifiers(frame)
-        else:
-            if not is_await:
+            if frame.kind == "file" and not is_await:
                 return False
         raise self.unsure(index, f"“{self.pieces[index]}”, perhaps as a name")
 
@@ -431,6 +434,11 @@ class Context:
 
     # Brackets.
 
+    def _frames(self) -> Iterator[Frame]:
+        """Yield the open brackets from the inside out; of absurdly many only the innermost."""
+        yield self.top
+        yield from islice(reversed(self._stack), _DEEP)
+
     def _push(self, frame: Frame) -> None:
         self._stack.append(self.top)
         self.top = frame
@@ -443,7 +451,7 @@ class Context:
         self.top = self._stack.pop()
 
     def _open_paren(self, index: int) -> None:
-        frame = Frame("paren", CLOSE_PAREN)
+        frame = Frame("paren", CLOSE_PAREN, index)
         if self._head >= 0:
             word = self.kinds[self._head]
             self._head = -1
@@ -493,7 +501,8 @@ class Context:
             return frame
         if kind == ARROW:
             frame = Frame("block", CLOSE_ARROW)
-            frame.parameters = self._arrow_parameters(before)
+            end = self._before(before)
+            frame.parameters = self._last_closed.start if self.kinds[end] == CLOSE_PAREN else end
             return frame
         if self.top.kind == "class head" and kind not in OPERAND_NEXT:
             return Frame("class", self.top.closed)
@@ -508,16 +517,6 @@ class Context:
         if kind == CATCH or self._starts_block(index, before):
             return Frame("block", CLOSE_BLOCK)
         return Frame("object", CLOSE_BRACE)
-
-    def _arrow_parameters(self, arrow: int) -> int:
-        """Return where the parameters of an arrow function begin."""
-        before = self._before(arrow)
-        depth = 0
-        while True:
-            depth += (self.kinds[before] == CLOSE_PAREN) - (self.kinds[before] == OPEN_PAREN)
-            if depth == 0:
-                return before
-            before -= 1
 
     def _is_import(self, comma: int) -> bool:
         """Tell whether a comma stands behind the default name of an import."""
@@ -552,7 +551,9 @@ class Context:
     def _less(self, index: int) -> None:
         kind = self.kinds[self._before(index)]
         if kind in OPERAND_NEXT or kind in STATEMENT_NEXT:
-            raise self.unsure(index, "“<” without an operand before it: JSX?")
+            raise self.unsure(
+                index, "“<” without an operand before it: JSX or an HTML-like comment?"
+            )
 
     def _prefix_only(self, index: int) -> None:
         top = self.top
@@ -622,7 +623,9 @@ class Context:
 
     def _word(self, index: int) -> bool:
         """Make a word a name where it is one: section 12.7, IdentifierName. Tell whether it is."""
-        if self.top.names or self.kinds[self._before(index)] == DOT:
+        before = self._before(index)
+        exported = self.pieces[before] == "as" and not self._broken(index)  # `export * as default`
+        if self.top.names or self.kinds[before] == DOT or exported:
             self.kinds[index] = NAME
             return True
         return False
@@ -689,5 +692,5 @@ class Context:
         before = self.kinds[self._before(index)]
         if self._after(index) != "(" or before in (FUNCTION, FUNCTION_DECLARATION):
             return
-        inside = any(frame.parameters >= 0 for frame in (self.top, *self._stack))
-        self.worker_calls.append((index, not inside and self._starts_statement(index)))
+        outside = len(self._stack) < _DEEP and all(frame.parameters < 0 for frame in self._frames())
+        self.worker_calls.append((index, outside and self._starts_statement(index)))

@@ -85,6 +85,11 @@ def _after(tokens: Tokens, index: int) -> Iterator[int]:
     return (at for at in range(index + 1, len(kinds)) if kinds[at] not in k.GAPS)
 
 
+def _before(tokens: Tokens, index: int) -> int:
+    """Return the token before a token."""
+    return index - 2 if tokens.kinds[index - 1] in k.GAPS else index - 1
+
+
 def _next(tokens: Tokens, index: int, *words: str) -> int | None:
     """Return the token behind a piece and these words, or ``None`` if others stand there."""
     following = _after(tokens, index)
@@ -139,20 +144,23 @@ def _url(tokens: Tokens, index: int) -> Iterator[Found]:
 
 def _is_constructed(tokens: Tokens, index: int) -> bool:
     """Tell whether a name stands behind ``new``, or behind ``new globalThis.`` and the like."""
-    before = [at for at in range(max(index - 6, 0), index) if tokens.kinds[at] not in k.GAPS]
-    if tokens.kinds[before[-1]] == k.DOT and tokens.pieces[before[-2]] in _GLOBALS:
-        before = before[:-2]
-    return tokens.kinds[before[-1]] == k.OPERATOR_WORD and tokens.pieces[before[-1]] == "new"
+    before = _before(tokens, index)
+    if tokens.kinds[before] == k.DOT and tokens.pieces[_before(tokens, before)] in _GLOBALS:
+        before = _before(tokens, _before(tokens, before))
+    return tokens.kinds[before] == k.OPERATOR_WORD and tokens.pieces[before] == "new"
 
 
 def _worker_scripts(tokens: Tokens, *, worker: bool) -> Iterator[Found]:
     """Yield the strings that ``importScripts`` is called with.
 
-    In a file that is not known to be a worker only calls at its top count, and only if it has no
-    eye on a page.
+    In a file that is not known to be a worker only calls at its top count, and only if nothing
+    in it belongs to a page. A function of the same name is another one.
     """
     if not worker and {"document", "window"} & set(tokens.pieces):
         return
+    for at in _all(tokens.pieces, "importScripts"):
+        if tokens.kinds[_before(tokens, at)] in _DECLARING:
+            return
     for call, outside in tokens.worker_calls:
         if outside or worker:
             yield from _arguments(tokens, call)
@@ -164,7 +172,7 @@ def _arguments(tokens: Tokens, call: int) -> Iterator[Found]:
     for at in _after(tokens, call):
         piece = tokens.pieces[at]
         depth += (piece in _OPENERS) - (piece in _CLOSERS)
-        if depth == 0:
+        if depth == 0 or depth > _DEEP:
             return
         if depth == 1 and before in ("(", ","):
             yield from _argument(tokens, at, "worker")
@@ -189,6 +197,8 @@ _CALLS = (
     (".", "meta", ".", "resolve", "("),
 )
 _GLOBALS = ("globalThis", "self", "window")
+_DECLARING = (k.FUNCTION, k.FUNCTION_DECLARATION, k.DECLARE)
+_DEEP = 100  # brackets in an argument, beyond which nobody looks for strings
 _OPENERS = ("(", "[", "{")
 _CLOSERS = (")", "]", "}")
 
