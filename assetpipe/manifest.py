@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring as quoted
 from pathlib import Path
 from typing import Any
 
@@ -66,22 +67,19 @@ def dumps(manifest: Manifest) -> bytes:
 
 
 def _lines(assets: Mapping[str, Asset]) -> str:
-    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    # By hand, as the standard encoder takes a hundred times as long for many small values.
     return ",\n".join(
-        f"{encode(name)}:"
-        + encode(
-            {
-                "encodings": dict(sorted(asset.encodings.items())),
-                "file": asset.file,
-                "immutable": asset.immutable,
-                "integrity": asset.integrity,
-                "references": asset.references,
-                "size": asset.size,
-                "type": asset.type,
-            }
-        )
+        f'{quoted(name)}:{{"encodings":{{{_sizes(asset.encodings)}}},"file":{quoted(asset.file)},'
+        f'"immutable":{"true" if asset.immutable else "false"},'
+        f'"integrity":{quoted(asset.integrity)},'
+        f'"references":[{",".join(map(quoted, asset.references))}],"size":{asset.size},'
+        f'"type":{quoted(asset.type)}}}'
         for name, asset in sorted(assets.items())
     )
+
+
+def _sizes(encodings: Mapping[str, int]) -> str:
+    return ",".join(f"{quoted(coding)}:{size}" for coding, size in sorted(encodings.items()))
 
 
 def load(path: Path) -> Manifest:

@@ -203,6 +203,17 @@ def test_a_build_does_not_wait_for_ever(site: Site, lock: int) -> None:
     assert shipped(site.out) == before
 
 
+def test_a_build_that_gives_up_waiting_leaves_the_other_ones_work_alone(
+    site: Site, lock: int
+) -> None:
+    """What lies in the output folder belongs to whoever holds the lock, staging files included."""
+    plant(site.out, {".staging/1-0": "half a file of the other build"})
+    site.write("a.txt", "new")
+    with pytest.raises(OutsideError, match="another build"):
+        site.build(lock_timeout=0)
+    assert (site.out / ".staging/1-0").exists()
+
+
 def test_a_build_without_changes_needs_no_lock(site: Site, lock: int) -> None:
     """Looking disturbs nobody."""
     assert not site.build(lock_timeout=0).changed

@@ -9,6 +9,7 @@ from assetpipe.build.cache import opened
 from assetpipe.build.config import MIB, Config, Root, load_config
 from assetpipe.build.model import Problem, Progress, Release, Totals
 from assetpipe.build.output import Output
+from assetpipe.manifest import FILE_NAME
 
 __all__ = ["Config", "Problem", "Release", "Root", "Totals", "build", "load_config"]
 
@@ -51,5 +52,8 @@ def build(
         # What follows loads three times as many modules as a build without changes needs.
         from assetpipe.build.pipeline import rebuild
 
+        current = output.files.get(FILE_NAME)
         with output.locked(config.lock_timeout, waiting):
+            if output.signature(FILE_NAME) != current:
+                output.scan()  # another build has made a release meanwhile
             return rebuild(config, found, cache, output, progress)

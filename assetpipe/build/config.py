@@ -151,8 +151,14 @@ def _from_file(folder: Path) -> dict[str, Any]:
         if not file.is_file():
             continue
         text, document = _read_toml(file)
-        if file.name == "pyproject.toml":
-            document = document.get("tool", {}).get("assetpipe", {})
+        for key in ("tool", "assetpipe") if file.name == "pyproject.toml" else ():
+            document = document.get(key, {})
+            if not isinstance(document, dict):
+                raise ConfigError(
+                    f"{key!r} is not a table",
+                    where=_place(file, text, key),
+                    hint="write the keys below a line [tool.assetpipe]",
+                )
         values = {}
         for key, value in document.items():
             where = _place(file, text, key)
@@ -168,20 +174,28 @@ def _read_toml(file: Path) -> tuple[str, dict[str, Any]]:
 
     try:
         text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=str(file)) from error
+    try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        place = f":{at[1]}:{at[2]}" if at else ""
+        end = text.count("\n") + 1, len(text) - text.rfind("\n")
+        line, column = at.groups() if at else end
         message = re.sub(r" \(at [^)]*\)$", "", str(error))
-        raise ConfigError(f"is not valid TOML: {message}", where=f"{file}{place}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read: {error}", where=str(file)) from error
+        raise ConfigError(
+            f"is not valid TOML: {message}", where=f"{file}:{line}:{column}", hint="mend the line"
+        ) from error
 
 
 def _place(file: Path, text: str, key: str) -> str:
     """Return ``file:line`` of a key, as near as can be told without a TOML parser's positions."""
     section = "tool.assetpipe" if file.name == "pyproject.toml" else ""
     current = ""
+    if key == "tool":
+        section = ""
+    elif key == "assetpipe":
+        section = "tool"
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line)
         if header:

@@ -66,9 +66,17 @@ def library(coding: str) -> str:
 
 def codecs(name: str, size: int, codings: Sequence[str]) -> list[Codec]:
     """Return the codecs worth trying on a file, by its name and size."""
-    if size < MINIMUM_SIZE or mediatypes.is_compressed(name):
+    if size < MINIMUM_SIZE:
         return []
-    levels = _MAP_LEVELS if name.endswith(".map") else _LEVELS
+    return _codecs(name[name.rfind("/") + 1 :].rpartition(".")[2], tuple(codings))
+
+
+@cache
+def _codecs(suffix: str, codings: tuple[str, ...]) -> list[Codec]:
+    name = f"x.{suffix}"
+    if mediatypes.is_compressed(name):
+        return []
+    levels = _MAP_LEVELS if suffix == "map" else _LEVELS
     doubtful = mediatypes.media_type(name) == mediatypes.DEFAULT
     return [Codec(coding, levels[coding], doubtful) for coding in codings]
 

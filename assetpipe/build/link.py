@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
@@ -53,7 +53,7 @@ class Linked:
         integrity: ``sha384-…`` of the final bytes.
         size: bytes.
         references: logical names of its targets, sorted.
-        edits: what turns the body into the final bytes.
+        whole: no reference is missing.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Linked:
     integrity: str
     size: int
     references: tuple[str, ...] = ()
-    edits: tuple[Edit, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +196,8 @@ class Linker:
         policy: the ``missing`` policy for a referring file's name.
         place: where a file lies, for messages.
         last: what the last build linked, by logical name, to be used again where it holds.
+        kept: the names in ``last`` whose bodies, and all that decides what their references
+            lead to, are what they were.
         body: reads a prepared file's bytes.
     """
 
@@ -208,6 +210,7 @@ class Linker:
         policy: Callable[[str], str],
         place: Callable[[str], str],
         last: Mapping[str, Linked],
+        kept: Container[str],
         body: Callable[[Prepared], bytes],
     ) -> None:
         self._files = files
@@ -216,35 +219,45 @@ class Linker:
         self._policy = policy
         self._place = place
         self._last = last
+        self._kept = kept
         self._body = body
+        self._links: dict[str, list[_Link]] = {}
         self._output: dict[str, str] = {}
         self.problems: list[Problem] = []
 
     def link(self) -> Iterator[tuple[Linked, bytes | None]]:
         """Yield every file after those it refers to, with its bytes where they had to be made."""
-        links = {name: self._resolve(file) for name, file in self._files.items()}
+        targets = {name: self._targets(file) for name, file in self._files.items()}
+        self._output = {name: name for name in self._files if self._fixed(name)}
         graph = {
-            name: sorted({link.target for link in found if not self._fixed(link.target)})
-            for name, found in links.items()
+            name: [target for target in found if target not in self._output]
+            for name, found in targets.items()
             if found
         }
-        self._output = {name: name for name in self._files if self._fixed(name)}
         for group in components(self._files, graph):
-            circular = len(group) > 1 or group[0] in graph.get(group[0], ())
-            if circular:
-                self._name_group(group, links)
+            if len(group) > 1 or group[0] in graph.get(group[0], ()):
+                self._name_group(group, targets)
             for name in group:
-                yield self._finish(self._files[name], links[name])
+                yield self._reuse(name) or self._finish(self._files[name], targets[name])
 
-    def _resolve(self, file: Prepared) -> list[_Link]:
-        found = []
+    def final(self, name: str) -> bytes:
+        """Return the final bytes of a file that has been linked."""
+        file = self._files[name]
+        return splice(self._body(file), self._edits(file), file.encoding)
+
+    def _targets(self, file: Prepared) -> tuple[str, ...]:
+        if file.name in self._kept:
+            return self._last[file.name].references
+        links = self._links[file.name] = list(self._resolve(file, report=True))
+        return tuple(sorted({link.target for link in links}))
+
+    def _resolve(self, file: Prepared, *, report: bool = False) -> Iterator[_Link]:
         for reference in file.references:
             target = self._resolver.resolve(file.name, reference.specifier, reference.role)
             if isinstance(target, str):
-                found.append(_Link(reference, target))
-            elif target is not None:
+                yield _Link(reference, target)
+            elif target is not None and report:
                 self._report(file, reference, target)
-        return found
 
     def _report(self, file: Prepared, reference: Reference, missing: Missing) -> None:
         policy = self._policy(file.name)
@@ -265,35 +278,59 @@ class Linker:
             )
         )
 
-    def _name_group(self, group: Sequence[str], links: Mapping[str, list[_Link]]) -> None:
+    def _name_group(self, group: Sequence[str], targets: Mapping[str, Sequence[str]]) -> None:
         """Name files that refer to each other: by the group's hash and their own logical names."""
         members = set(group)
         parts: list[str] = []
         for name in sorted(group):
-            parts += [name, self._files[name].digest]
-            for link in links[name]:
-                inside = link.target in members
-                parts.append(link.target if inside else self._output[link.target])
+            parts += [name, self._files[name].digest, str(len(targets[name]))]
+            for target in targets[name]:
+                parts += [target, "" if target in members else self._output[target]]
         digest = key(*parts)
         for name in group:
-            if not self._fixed(name):
-                self._output[name] = names.fingerprinted(name, key(digest, name))
+            self._output[name] = names.fingerprinted(name, key(digest, name))
 
-    def _finish(self, file: Prepared, links: Sequence[_Link]) -> tuple[Linked, bytes | None]:
-        edits = tuple(filter(None, (self._edit(file, link) for link in links)))
-        targets = tuple(sorted({link.target for link in links}))
-        link_key = key(file.digest, *(f"{e.start}-{e.end}-{e.text}" for e in edits))
+    def _reuse(self, name: str) -> tuple[Linked, None] | None:
+        """Return what the last build linked, if all that it depends on is as it was."""
+        if name not in self._kept:
+            return None
+        last, output = self._last[name], self._output
+        for target in last.references:
+            if output[target] != self._last[target].file:
+                return None
+        output[name] = last.file
+        return last, None
+
+    def _finish(self, file: Prepared, targets: tuple[str, ...]) -> tuple[Linked, bytes | None]:
+        edits = self._edits(file)
         last = self._last.get(file.name)
-        data = None
+        data, link = None, file.digest
+        if edits:
+            link = key(file.digest, *(f"{edit.start}-{edit.end}-{edit.text}" for edit in edits))
         if not edits:
             digest, sri, size = file.digest, file.integrity, file.size
-        elif last and last.link == link_key:
+        elif last and last.link == link:
             digest, sri, size = last.digest, last.integrity, last.size
         else:
             data = splice(self._body(file), edits, file.encoding)
             digest, sri, size = hashlib.sha256(data).hexdigest(), integrity(data), len(data)
-        output = self._output.setdefault(file.name, names.fingerprinted(file.name, digest))
-        return Linked(file.name, output, link_key, digest, sri, size, targets, edits), data
+        output = self._output.get(file.name) or names.fingerprinted(file.name, digest)
+        self._output[file.name] = output
+        return Linked(
+            file.name, output, link, digest, sri, size, targets, self._is_whole(file)
+        ), data
+
+    def _is_whole(self, file: Prepared) -> bool:
+        return not any(
+            isinstance(self._resolver.resolve(file.name, each.specifier, each.role), Missing)
+            for each in file.references
+        )
+
+    def _edits(self, file: Prepared) -> list[Edit]:
+        links = self._links.get(file.name)
+        if links is None:
+            links = list(self._resolve(file))
+        return [edit for link in links if (edit := self._edit(file, link)) is not None]
 
     def _edit(self, file: Prepared, link: _Link) -> Edit | None:
         target, reference = self._output[link.target], link.reference
@@ -301,7 +338,7 @@ class Linker:
         if target == link.target and not path.startswith("/"):
             return None  # the name stays, and so does the URL that leads to it
         url = _url(file.name, target, reference.role)
-        quoted = quote(tail, safe=_TAIL_SAFE, errors="replace")
+        quoted = quote(tail, safe=_TAIL_SAFE, errors="replace") if tail else ""
         if quoted != tail:
             # A quote or parenthesis in it means what it means (`#svgView(viewBox(…))`): where
             # the author could write it without an escape, it stays.

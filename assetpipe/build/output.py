@@ -130,6 +130,13 @@ class Output:
                 elif name != _LOCK:
                     self.files[name] = signature(entry.stat())
 
+    def signature(self, file: str) -> str | None:
+        """Look at one file; ``None`` where there is none."""
+        try:
+            return signature(os.stat(self._path(file)))
+        except OSError:
+            return None
+
     def clear_staging(self) -> None:
         """Remove what a killed build left in the staging folder; call it under the lock."""
         import shutil  # loads every compressor; a build without changes does without

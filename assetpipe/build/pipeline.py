@@ -11,7 +11,7 @@ from assetpipe import manifest, mediatypes
 from assetpipe.build import records, sources, stamp
 from assetpipe.build.cache import Cache
 from assetpipe.build.config import Config
-from assetpipe.build.link import Linked, Linker, Resolver, integrity, splice
+from assetpipe.build.link import Linked, Linker, Resolver, integrity
 from assetpipe.build.model import Problem, Progress, Release, Source, Totals
 from assetpipe.build.output import RESERVED, Output
 from assetpipe.build.pool import Pool
@@ -46,7 +46,6 @@ def rebuild(
     jobs = config.jobs or _available_cores()
     with Workers(jobs) as workers, Pool(jobs) as pool:
         output.clear_staging()
-        output.scan()
         release, left = _Build(config, found, cache, output, workers, pool).run(progress)
     records.save(cache, config, left)
     if all(record.signature for record in left.records.values()):
@@ -94,10 +93,10 @@ class _Build:
         linker = self._linker(prepared)
         linked = {}
         for file, data in linker.link():
-            self._ship(file, prepared[file.name], data)
+            self._ship(file, linker, data)
             linked[file.name] = file
         problems = [*sources.case_clashes(self._found), *self._notes(prepared), *linker.problems]
-        problems += self._changed_immutables(linked)
+        problems += self._changed_immutables(prepared, linked)
         _raise_errors(problems)
         _check_files(linked, self._sources)
         self._pool.wait(_ENCODE, progress)
@@ -143,7 +142,7 @@ class _Build:
             record = self._last.records.get(source.name)
             if record and record.signature == source.signature:
                 file = record.prepared
-                if file.transform == self._transforms.key(source.name, file.source_digest):
+                if file.transform == self._transforms.recipe(source.name):
                     prepared[source.name] = file
                     continue
             self._pool.submit(
@@ -157,13 +156,12 @@ class _Build:
     def _prepare_one(self, source: Source, prepared: dict[str, Prepared]) -> None:
         data = sources.read(source)
         digest = hashlib.sha256(data).hexdigest()
-        transform = self._transforms.key(source.name, digest)
-        result = self._transforms.run(source.name, transform, data)
+        result = self._transforms.run(source.name, data, digest)
         body = result.body
         file = prepared[source.name] = Prepared(
             source.name,
             digest,
-            transform,
+            self._transforms.recipe(source.name),
             digest if body == data else hashlib.sha256(body).hexdigest(),
             integrity(body),
             len(body),
@@ -183,14 +181,24 @@ class _Build:
             policy=self._config.policy(),
             place=self._place,
             last={name: record.linked for name, record in self._last.records.items()},
+            kept=self._kept(prepared),
             body=self._body,
         )
 
-    def _ship(self, file: Linked, prepared: Prepared, data: bytes | None) -> None:
+    def _kept(self, prepared: Mapping[str, Prepared]) -> set[str]:
+        """Return the files whose references lead where they led in the last build."""
+        last = self._last
+        if last.settings != stamp.settings(self._config) or last.records.keys() != prepared.keys():
+            return set()
+        return {
+            name
+            for name, record in last.records.items()
+            if record.prepared is prepared[name] and record.linked.whole
+        }
+
+    def _ship(self, file: Linked, linker: Linker, data: bytes | None) -> None:
         def final() -> bytes:
-            if data is not None:
-                return data
-            return splice(self._body(prepared), file.edits, prepared.encoding)
+            return linker.final(file.name) if data is None else data
 
         fixed = self._is_fixed(file.name)
         self._shipment.ship(file.file, file.digest, file.size, hold=fixed, data=final)
@@ -203,7 +211,7 @@ class _Build:
             raise InputError(
                 "the file changed while it was being built", where=source.path, hint="build again"
             )
-        return self._transforms.run(file.name, file.transform, data).body
+        return self._transforms.run(file.name, data, file.source_digest).body
 
     def _asset(self, file: Linked, prepared: Prepared) -> Asset:
         return Asset(
@@ -223,7 +231,9 @@ class _Build:
             for note in file.notes
         ]
 
-    def _changed_immutables(self, linked: Mapping[str, Linked]) -> list[Problem]:
+    def _changed_immutables(
+        self, prepared: Mapping[str, Prepared], linked: Mapping[str, Linked]
+    ) -> list[Problem]:
         return [
             Problem(
                 self._place(name),
@@ -232,7 +242,7 @@ class _Build:
                 hint="list those files under `immutable` or `plain`, too",
             )
             for name, file in linked.items()
-            if file.edits and self._is_immutable(name)
+            if file.digest != prepared[name].digest and self._is_immutable(name)
         ]
 
     def _state(
@@ -255,7 +265,7 @@ class _Build:
             )
             for source in self._found
         }
-        return State(known, output, self._shipment.sizes())
+        return State(known, output, self._shipment.sizes(), stamp.settings(self._config))
 
     def _is_fixed(self, name: str) -> bool:
         return self._is_plain(name) or self._is_immutable(name)

@@ -44,14 +44,16 @@ class State:
         records: by logical name.
         output: content and signature of each file it wrote, as ``Shipment.trusted`` has them.
         sizes: what it found out about siblings.
+        settings: hash of the configuration that decides what references lead to.
     """
 
     records: Mapping[str, Record]
     output: Mapping[str, str]
     sizes: Mapping[Task, int | None]
+    settings: str
 
 
-NOTHING = State({}, {}, {})
+NOTHING = State({}, {}, {}, "")
 
 
 def load(store: Cache, config: Config) -> State:
@@ -66,6 +68,7 @@ def load(store: Cache, config: Config) -> State:
         {fields[1]: _record(*fields) for fields in stored["records"]},
         stored["output"],
         {(Codec(*codec), digest): size for codec, digest, size in stored["sizes"]},
+        stored["settings"],
     )
 
 
@@ -76,14 +79,14 @@ def save(store: Cache, config: Config, state: State) -> None:
         "records": [_fields(record) for record in state.records.values()],
         "output": state.output,
         "sizes": [[codec, digest, size] for (codec, digest), size in state.sizes.items()],
+        "settings": state.settings,
     }
     data = json.dumps(stored, separators=(",", ":")).encode()
     store.put(SECTION, key("records", identity(config)), data)
 
 
 # A record is stored as a flat list: names of fields would double the size of the file, which
-# is read and written whole on every rebuild. What a link refers to and edits is left out: the
-# next build finds that anew and only asks whether it is the same.
+# is read and written whole on every rebuild.
 
 
 def _fields(record: Record) -> list[Any]:
@@ -91,23 +94,23 @@ def _fields(record: Record) -> list[Any]:
     return [
         record.signature, one.name, one.source_digest, one.transform, one.digest, one.integrity,
         one.size, one.encoding,
-        [[r.start, r.end, r.specifier, r.role, r.line, r.column] for r in one.references],
+        one.references,
         [[n.message, n.line, n.column, n.hint] for n in one.notes],
-        two.file, two.link, two.digest, two.integrity, two.size,
+        two.file, two.link, two.digest, two.integrity, two.size, two.references, two.whole,
     ]  # fmt: skip
 
 
 def _record(
     signature: str, name: str, source_digest: str, transform: str, digest: str, integrity: str,
     size: int, encoding: str, references: list[Any], notes: list[Any], file: str, link: str,
-    final: str, final_integrity: str, final_size: int,
+    final: str, final_integrity: str, final_size: int, targets: list[str], whole: bool,
 ) -> Record:  # fmt: skip
     return Record(
         signature,
         Prepared(
             name, source_digest, transform, digest, integrity, size, encoding,
-            tuple(Reference(*fields) for fields in references),
+            tuple(map(Reference._make, references)),
             tuple(Note(*fields) for fields in notes),
         ),
-        Linked(name, file, link, final, final_integrity, final_size),
+        Linked(name, file, link, final, final_integrity, final_size, tuple(targets), whole),
     )  # fmt: skip

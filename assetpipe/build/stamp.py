@@ -51,13 +51,20 @@ def _code() -> list[str]:
     ]
 
 
+def settings(config: Config) -> str:
+    """Return a hash of the configuration, as far as it decides what ships or is reported."""
+    return key(
+        repr(
+            [config.public_path, config.minify, config.encodings, config.missing, config.plain,
+             config.immutable, config.workers]
+        )
+    )  # fmt: skip
+
+
 def stamp(config: Config, sources: Iterable[Source], output: Mapping[str, str]) -> str:
     """Hash everything that a build looks at: configuration, tools, sources and output."""
-    settings = [
-        config.public_path, config.minify, config.encodings, config.missing, config.plain,
-        config.immutable, config.workers,
-    ]  # fmt: skip
-    digest = hashlib.blake2b(f"{tools(config)}{settings!r}{os.getcwd()}".encode(), digest_size=20)
+    start = f"{tools(config)}{settings(config)}{os.getcwd()}"
+    digest = hashlib.blake2b(start.encode(), digest_size=20)
     for lines in (
         [f"{source.name}\0{source.signature}" for source in sources],
         [f"{name}\0{seen}" for name, seen in sorted(output.items())],

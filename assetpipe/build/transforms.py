@@ -21,7 +21,7 @@ class Prepared:
     Attributes:
         name: logical name.
         source_digest: SHA-256 of the source.
-        transform: key of the transform's cache entry; empty where the source ships as it is.
+        transform: the kind and options that made the body; empty where it is the source.
         digest: SHA-256 of the body.
         integrity: ``sha384-…`` of the body.
         size: bytes of the body.
@@ -50,31 +50,24 @@ class Transforms:
         self._is_worker = matcher(config.workers)
         self._cache = cache
         self._workers = workers
-        self._prefixes: dict[tuple[str, Options], str] = {}
 
-    def key(self, name: str, digest: str) -> str:
-        """Return the cache key of a file's transform; empty where the kind leaves it as it is."""
+    def recipe(self, name: str) -> str:
+        """Return the kind and options for a file; empty where it ships as it is."""
         module = kinds.module_for(name)
-        if module is None:
-            return ""
-        options = self._options(name)
-        prefix = self._prefixes.get((module, options))
-        if prefix is None:
-            prefix = key(module, kinds.load(module).version(), repr(options))
-            self._prefixes[module, options] = prefix
-        return key(prefix, digest)
+        return f"{module} {self._options(name)}" if module else ""
 
-    def run(self, name: str, key: str, data: bytes) -> Transformed:
-        """Transform a file's bytes; ``key`` is what ``key()`` gave for them."""
+    def run(self, name: str, data: bytes, digest: str) -> Transformed:
+        """Transform a file's bytes, or find the result; ``digest`` is their SHA-256."""
         module = kinds.module_for(name)
         if module is None:
             is_utf8 = mediatypes.is_text(name) and _is_utf8(data)
             return Transformed(data, encoding="utf-8" if is_utf8 else "latin-1")
-        stored = self._cache.get("transform", key)
+        entry = key(self.recipe(name), kinds.load(module).version(), digest)
+        stored = self._cache.get("transform", entry)
         if stored is not None:
             return _unpack(stored, data)
         result = self._workers.transform(module, data, self._options(name))
-        self._cache.put("transform", key, _pack(result, data))
+        self._cache.put("transform", entry, _pack(result, data))
         return result
 
     def _options(self, name: str) -> Options:
@@ -102,7 +95,7 @@ def _is_utf8(data: bytes) -> bool:
 def _pack(result: Transformed, data: bytes) -> bytes:
     untouched = result.body == data
     head = {
-        "references": [astuple(reference) for reference in result.references],
+        "references": result.references,
         "notes": [astuple(note) for note in result.notes],
         "encoding": result.encoding,
         "untouched": untouched,
@@ -115,7 +108,7 @@ def _unpack(stored: bytes, data: bytes) -> Transformed:
     head = json.loads(line)
     return Transformed(
         data if head["untouched"] else body,
-        tuple(Reference(*fields) for fields in head["references"]),
+        tuple(map(Reference._make, head["references"])),
         tuple(Note(*fields) for fields in head["notes"]),
         head["encoding"],
     )

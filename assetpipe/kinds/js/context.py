@@ -529,13 +529,15 @@ class Context:
             return True
         if kind in (RETURN, YIELD):
             return self._broken(index)
-        if kind in OPERAND_NEXT or (kind == AWAIT and not self._broken(index)):
+        if kind == AWAIT:
+            return self._broken(index) and not self._is_operator(before)
+        if kind in OPERAND_NEXT:
             return False
         if kind == DECLARE and (
             not self._broken(index) or self.kinds[self._before(before)] not in STATEMENT_ALONE
         ):
             return False
-        if kind != AWAIT and self._broken(index):
+        if self._broken(index):
             return True
         raise self.unsure(index, "“{”")
 
