@@ -49,21 +49,20 @@ class Manifest:
     assets: Mapping[str, Asset]
 
 
-def describe(assets: Mapping[str, Asset]) -> Manifest:
-    """Return the manifest of these assets; its release id is the hash of their description.
+def describe(assets: Mapping[str, Asset]) -> tuple[Manifest, bytes]:
+    """Return the manifest of these assets, and its bytes.
 
-    Names and integrity are hashes of the bytes, so the description stands for all that ships.
+    The release id is the hash of the assets' description. Names and integrity are hashes of the
+    bytes, so the description stands for all that ships. Keys are sorted, each asset has a line,
+    and the bytes are the same on every machine.
     """
-    return Manifest(hashlib.sha256(_lines(assets).encode()).hexdigest()[:16], assets)
-
-
-def dumps(manifest: Manifest) -> bytes:
-    """Serialise a manifest: keys sorted, one asset a line, the same bytes on every machine."""
-    return (
+    lines = _lines(assets)
+    release = hashlib.sha256(lines.encode()).hexdigest()[:16]
+    data = (
         '{"about": "Made by assetpipe build; build again instead of editing it.",\n'
-        f'"assets": {{\n{_lines(manifest.assets)}\n}},\n'
-        f'"release": "{manifest.release}",\n"schema": {SCHEMA}}}\n'
-    ).encode()
+        f'"assets": {{\n{lines}\n}},\n"release": "{release}",\n"schema": {SCHEMA}}}\n'
+    )
+    return Manifest(release, assets), data.encode()
 
 
 def _lines(assets: Mapping[str, Asset]) -> str:
@@ -88,8 +87,17 @@ def load(path: Path) -> Manifest:
     Raises:
         ManifestError: it is missing, unreadable, not a manifest, or of a newer schema.
     """
+    return loads(read(path), where=str(path))
+
+
+def read(path: Path) -> bytes:
+    """Read a manifest's bytes.
+
+    Raises:
+        ManifestError: it is missing or unreadable.
+    """
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise ManifestError(
             "there is no manifest here", where=str(path), hint="run `assetpipe build` first"
@@ -98,7 +106,6 @@ def load(path: Path) -> Manifest:
         raise ManifestError(
             f"cannot be read: {error.strerror}", where=str(path), hint="check its permissions"
         ) from error
-    return loads(data, where=str(path))
 
 
 def loads(data: bytes, *, where: str) -> Manifest:

@@ -56,9 +56,9 @@ def write_release(
             immutable=name not in plain,
             encodings={coding: len(encoded) for coding, encoded in siblings.items()},
         )
-    release = manifest.describe(assets)
+    release, data = manifest.describe(assets)
     history = out / manifest.HISTORY
     history.mkdir(exist_ok=True)
     for path in (history / f"{release.release}.json", out / manifest.FILE_NAME):
-        path.write_bytes(manifest.dumps(release))
+        path.write_bytes(data)
     return release

@@ -139,10 +139,10 @@ class Site:
     def __init__(self, folder: Path, tree: Tree, **settings: Any) -> None:
         """Plant the tree; ``settings`` are fields of ``Config`` for every build of it."""
         self.source = plant(folder / "static", tree)
-        self.out = folder / "out"
-        self.cache = folder / "cache"
-        own = {"source": self.source, "out": self.out, "cache": self.cache}
+        own = {"source": self.source, "out": folder / "out", "cache": folder / "cache"}
         self._settings: dict[str, Any] = own | settings
+        self.out: Path = self._settings["out"]
+        self.cache: Path = self._settings["cache"]
 
     def build(self, *, waiting: Callable[[], None] = lambda: None, **settings: Any) -> Release:
         """Build the site, with further settings."""

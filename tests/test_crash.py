@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import pytest
 
-from assetpipe.errors import OutsideError
+from assetpipe.errors import InputError, OutsideError
 from tests.site import Site, clean_environment, command, flaws, plant, settle, shipped
 
 KILLS = 50
@@ -141,12 +141,8 @@ def test_a_build_that_is_killed_leaves_a_whole_release_and_the_next_one_complete
 
 def test_two_builds_into_one_folder_at_once_both_finish(tmp_path: Path) -> None:
     """One waits for the other; the release is whole, and that of the one that came last."""
-    sites = [
-        Site(tmp_path / f"{number}", generated_tree(number), plain=[*FIXED]) for number in range(2)
-    ]
-    for site in sites:
-        site.out = tmp_path / "out"
-        site.cache = tmp_path / "cache"
+    shared = {"out": tmp_path / "out", "cache": tmp_path / "cache"}
+    sites = [Site(tmp_path / f"{number}", generated_tree(number), **shared) for number in range(2)]
     builds = [start(site) for site in (*sites, sites[0])]
     assert [build.communicate()[1].replace(WAITING, b"") for build in builds] == [b""] * 3
     assert [build.returncode for build in builds] == [0] * 3
@@ -186,6 +182,23 @@ def test_a_build_waits_for_another_one_and_then_proceeds(site: Site, lock: int) 
     assert site.build(waiting=waiting).changed
     assert told == ["waiting"]
     assert site.text("a.txt") == "new"
+
+
+def test_a_build_that_has_waited_looks_again_at_what_is_there(
+    site: Site, lock: int, tmp_path: Path
+) -> None:
+    """Meanwhile another release may have been made, and files of the last one cleaned away."""
+    other = Site(tmp_path / "other", {"c.txt": "c"}, out=site.out)
+    site.write("a.txt", "new")
+
+    def waiting() -> None:
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        other.build()
+        command(tmp_path, "clean", "-o", site.out, "--keep", "1")
+
+    site.build(waiting=waiting)
+    assert list(site.files()) == ["a.txt", "b.css"]
+    assert flaws(site.out) == []
 
 
 def test_a_build_does_not_wait_for_ever(site: Site, lock: int) -> None:
@@ -234,6 +247,18 @@ def test_a_failed_build_leaves_no_thread_at_work(tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in site.out.rglob("*")}
     time.sleep(0.5)
     assert {path: path.stat().st_mtime_ns for path in site.out.rglob("*")} == before
+
+
+def test_a_failure_keeps_plain_files_of_the_last_release(site: Site) -> None:
+    """A file under a fixed name is not replaced before the whole release is there."""
+    site.write("robots.txt", "one")
+    site.build(plain=["robots.txt"])
+    site.write("robots.txt", "two")
+    site.write("b.css", "a{b:url(gone.png)}")
+    with pytest.raises(InputError, match="matches no file"):
+        site.build(plain=["robots.txt"], missing="error")
+    assert site.text("robots.txt") == "one"
+    assert flaws(site.out) == []
 
 
 LIMITED = """
@@ -285,7 +310,6 @@ def test_a_full_disk_leaves_the_last_release(tmp_path: Path, small_disk: Path, f
     """
     places: dict[str, Any] = {full: small_disk / full}
     site = Site(tmp_path, {"a.txt": "small", "a.css": "a { b: c }"}, **places)
-    site.out = places.get("out", site.out)
     site.build()
     before = shipped(site.out)
     big = {f"{number}.css": f"a{number} {{ b: c }}" * 5_000 for number in range(9)}

@@ -396,3 +396,25 @@ def test_a_missing_file_that_appears_is_linked_and_one_that_goes_is_warned_of(si
     assert assets(site.out)["gone.css"]["references"] == ["gone.png"]
     site.remove("gone.png")
     assert ["gone.css:1:12" in problem.where for problem in site.build().warnings] == [True]
+
+
+def test_a_file_that_comes_between_two_others_is_linked(tmp_path: Path) -> None:
+    """A name that appears can be what an untouched file has always meant."""
+    site = Site(tmp_path, {"a/x.js": 'import "./b.js";', "a/b.js/c.txt": "a folder"})
+    settle()
+    site.build()
+    (site.source / "a/b.js/c.txt").unlink()
+    (site.source / "a/b.js").rmdir()
+    site.write("a/b.js", "b()")
+    site.build()
+    assert assets(site.out)["a/x.js"]["references"] == ["a/b.js"]
+    compare_with_clean(site, site.out.with_name("clean"), {})
+
+
+def test_what_is_still_wrong_is_warned_of_again(site: Site) -> None:
+    """A build after an edit elsewhere repeats the warnings of files that it did not read."""
+    before = site.build().warnings
+    settle()
+    site.write("css/b.css", "b { c: e }")
+    assert [problem.where for problem in before] == [f"{site.source}/gone.css:1:12"]
+    assert site.build().warnings == before

@@ -267,10 +267,14 @@ def test_old_files_and_manifests_stay(tmp_path: Path) -> None:
 
 
 def releases(site: Site, count: int) -> list[set[str]]:
-    """Build so many releases of a changing file; return the names of each one's files."""
+    """Build so many releases; return the names of each one's files.
+
+    One file changes every time, another every second time.
+    """
     made = []
     for number in range(count):
         site.write("a.txt", f"{number} {TEXT}")
+        site.write("half.txt", f"{number // 2} {TEXT}")
         site.build()
         made.append(set(shipped(site.out)) - {"manifest.json"})
         settle()
@@ -300,6 +304,7 @@ def test_clean_keeps_the_current_release_however_old_it_is(tmp_path: Path) -> No
     site = Site(tmp_path, {"a.txt": TEXT})
     made = releases(site, 3)
     site.write("a.txt", f"0 {TEXT}")
+    site.write("half.txt", f"0 {TEXT}")
     site.build()
     command(tmp_path, "clean", "-o", "out", "--keep", "1")
     assert set(shipped(site.out)) - {"manifest.json"} == made[0]
@@ -410,6 +415,15 @@ def test_no_coding_is_asked_of_a_library_that_is_not_there(
     site = Site(tmp_path, {"a.txt": TEXT})
     site.build(encodings=["gzip"])
     assert list(assets(site.out)["a.txt"]["encodings"]) == ["gzip"]
+
+
+@pytest.mark.parametrize("name", ["a.min.css", "a-min.css", "a.min.js", "hashed/a.css"])
+def test_a_file_that_came_minified_ships_as_it_is(tmp_path: Path, name: str) -> None:
+    """Its author chose the tool, and its source map tells of these very lines."""
+    body = "a  {\n\n}\n" if name.endswith(".css") else "a  ;\n\n\nb( 1 )\n"
+    site = Site(tmp_path, {name: body}, immutable=["hashed/*"])
+    site.build()
+    assert site.text(name) == body
 
 
 def test_an_unknown_encoding_is_refused(tmp_path: Path) -> None:

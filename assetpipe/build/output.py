@@ -75,10 +75,11 @@ class Output:
             descriptor = os.open(self._path(_LOCK), os.O_RDWR | os.O_CREAT, 0o644)
         try:
             self._wait_for(descriptor, timeout, waiting)
-            yield
-        except BaseException:
-            self._discard()
-            raise
+            try:
+                yield
+            except BaseException:
+                self._discard()
+                raise
         finally:
             os.close(descriptor)
 
@@ -172,13 +173,12 @@ class Output:
         with self._errors(file):
             return Path(self._held.get(file) or self._path(file)).read_bytes()
 
-    def commit(self, release: Manifest) -> None:
-        """Make the release the current one.
+    def commit(self, release: Manifest, data: bytes) -> None:
+        """Make the release the current one; ``data`` is its manifest as bytes.
 
         Raises:
             OutsideError: the disk is full, or the folder cannot be written.
         """
-        data = manifest.dumps(release)
         history = f"{manifest.HISTORY}/{release.release}.json"
         self.put(history, data)
         with self._errors(manifest.FILE_NAME):

@@ -83,6 +83,9 @@ class _Build:
             codings=config.encodings,
             taken={name for name in self._sources if self._is_fixed(name)},
             trusted=self._last.output,
+            contents={
+                record.linked.file: record.linked.digest for record in self._last.records.values()
+            },
             known=self._last.sizes,
         )
 
@@ -101,7 +104,7 @@ class _Build:
         _check_files(linked, self._sources)
         self._pool.wait(_ENCODE, progress)
         assets = {name: self._asset(linked[name], prepared[name]) for name in self._sources}
-        made = manifest.describe(assets)
+        made, data = manifest.describe(assets)
         release = Release(
             made.release,
             self._config.out,
@@ -110,18 +113,21 @@ class _Build:
                 sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
             ),
         )
-        self._output.commit(made)
+        self._output.commit(made, data)
         return release, self._state(started, prepared, linked, assets)
 
     def _check_fixed_names(self) -> None:
         """Refuse names that stay as they are where the output has something else."""
+        fixed = [name for name in self._sources if self._is_fixed(name)]
+        if not fixed:
+            return
         folders = {
             name[:at]: name
             for name in self._sources
             for at, character in enumerate(name)
             if character == "/"
         }
-        for name in filter(self._is_fixed, self._sources):
+        for name in fixed:
             if name.partition("/")[0] in RESERVED:
                 raise ConfigError(
                     f"the plain name {name!r} is assetpipe's own",
@@ -138,11 +144,12 @@ class _Build:
     def _prepare(self, progress: Progress) -> dict[str, Prepared]:
         """Transform what changed, in parallel; files that refer to nothing ship at once."""
         prepared: dict[str, Prepared] = {}
+        same_settings = self._last.settings == stamp.settings(self._config)
         for source in self._found:
             record = self._last.records.get(source.name)
             if record and record.signature == source.signature:
                 file = record.prepared
-                if file.transform == self._transforms.recipe(source.name):
+                if same_settings or file.transform == self._transforms.recipe(source.name):
                     prepared[source.name] = file
                     continue
             self._pool.submit(
@@ -220,7 +227,7 @@ class _Build:
             size=file.size,
             integrity=file.integrity,
             immutable=not self._is_plain(file.name),
-            encodings=self._shipment.encodings(file.file, file.size),
+            encodings=self._shipment.encodings(file.file),
             references=file.references,
         )
 
@@ -253,10 +260,10 @@ class _Build:
         assets: Mapping[str, Asset],
     ) -> State:
         output = {}
-        for name, asset in assets.items():
+        for asset in assets.values():
             for suffix in ("", *(SIBLING_SUFFIXES[coding] for coding in asset.encodings)):
                 file = asset.file + suffix
-                output[file] = f"{linked[name].digest}-{self._output.files[file]}"
+                output[file] = self._output.files[file]
         known = {
             source.name: Record(
                 source.signature if sources.is_settled(source.signature, started) else "",

@@ -42,7 +42,7 @@ class State:
 
     Attributes:
         records: by logical name.
-        output: content and signature of each file it wrote, as ``Shipment.trusted`` has them.
+        output: signature of each file of its release in the output folder.
         sizes: what it found out about siblings.
         settings: hash of the configuration that decides what references lead to.
     """

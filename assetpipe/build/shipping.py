@@ -26,6 +26,7 @@ class Shipment:
         codings: content codings to make siblings for.
         taken: output files that siblings must leave alone: the user's own.
         trusted: signatures of output files as the last build left them.
+        contents: SHA-256 of the output files of the last build, siblings not among them.
         known: sizes of siblings that the last build found, ``None`` where one does not pay.
     """
 
@@ -39,6 +40,7 @@ class Shipment:
         codings: Sequence[str],
         taken: Collection[str],
         trusted: Mapping[str, str],
+        contents: Mapping[str, str],
         known: Mapping[Task, int | None],
     ) -> None:
         self._output = output
@@ -48,8 +50,9 @@ class Shipment:
         self._codings = codings
         self._taken = taken
         self._trusted = trusted
+        self._contents = contents
         self._sizes: dict[Task, int | None] = dict(known)
-        self._digests: dict[str, str] = {}
+        self._shipped: dict[str, tuple[str, list[Codec]]] = {}
         self._waiting: dict[Task, list[tuple[str, bool]]] = {}
         self._lock = threading.Lock()
 
@@ -65,18 +68,20 @@ class Shipment:
             hold: keep it back until the release is committed, as its name is not new.
             data: gives the bytes; called at once, if at all.
         """
+        codecs = self._codecs(file, size)
         with self._lock:
-            if file in self._digests:
+            if file in self._shipped:
                 return
-            self._digests[file] = digest
-        if not self._is_intact(file, digest):
+            self._shipped[file] = digest, codecs
+        same = self._contents.get(file) == digest
+        if not (same and self._is_intact(file)):
             self._output.put(file, data(), hold=hold)
-        for codec in self._codecs(file, size):
+        for codec in codecs:
             task = codec, digest
             sibling = file + SIBLING_SUFFIXES[codec.coding]
             with self._lock:
                 if task in self._sizes and (
-                    self._sizes[task] is None or self._is_intact(sibling, digest)
+                    self._sizes[task] is None or (same and self._is_intact(sibling))
                 ):
                     continue
                 self._waiting.setdefault(task, []).append((file, hold))
@@ -88,17 +93,15 @@ class Shipment:
                 lambda task=task: self._encode(task),  # type: ignore[misc]
             )
 
-    def encodings(self, file: str, size: int) -> dict[str, int]:
+    def encodings(self, file: str) -> dict[str, int]:
         """Return the size of each sibling of a shipped file, by content coding."""
-        sizes = {
-            codec.coding: self._sizes[codec, self._digests[file]]
-            for codec in self._codecs(file, size)
-        }
+        digest, codecs = self._shipped[file]
+        sizes = {codec.coding: self._sizes[codec, digest] for codec in codecs}
         return {coding: size for coding, size in sizes.items() if size is not None}
 
     def sizes(self) -> Mapping[Task, int | None]:
         """Return what has been found out about the siblings of what ships."""
-        shipped = set(self._digests.values())
+        shipped = {digest for digest, _ in self._shipped.values()}
         return {task: size for task, size in self._sizes.items() if task[1] in shipped}
 
     def _codecs(self, file: str, size: int) -> list[Codec]:
@@ -108,10 +111,10 @@ class Shipment:
             if file + SIBLING_SUFFIXES[codec.coding] not in self._taken
         ]
 
-    def _is_intact(self, file: str, digest: str) -> bool:
-        """Say whether the file lies there as the last build left it, with this content."""
-        trusted = self._trusted.get(file)
-        return trusted == f"{digest}-{self._output.files.get(file)}"
+    def _is_intact(self, file: str) -> bool:
+        """Say whether a file of the last build lies there as it was left."""
+        seen = self._output.files.get(file)
+        return seen is not None and seen == self._trusted.get(file)
 
     def _encode(self, task: Task) -> None:
         codec, digest = task

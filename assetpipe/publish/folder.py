@@ -70,7 +70,9 @@ def publish(
     """
     if out.resolve() == target.resolve():
         raise ConfigError("the target is the output folder itself", where=str(target))
-    release = manifest.load(out / manifest.FILE_NAME)
+    path = out / manifest.FILE_NAME
+    data = manifest.read(path)
+    release = manifest.loads(data, where=str(path))
     there = Output(target)
     puts = _plan(out, release, there)
     if not dry_run:
@@ -79,8 +81,8 @@ def publish(
             puts = _plan(out, release, there)
             for put in puts:
                 there.put(put.file, _read(out, put), hold=put.fixed)
-            if puts or not _is_current(release, target):
-                there.commit(release)
+            if puts or not _is_current(data, target):
+                there.commit(release, data)
     every = sum(1 + len(asset.encodings) for asset in release.assets.values())
     return Published(release.release, tuple(puts), every - len(puts))
 
@@ -94,9 +96,9 @@ def _plan(out: Path, release: manifest.Manifest, there: Output) -> list[Put]:
     return plan(release, sizes.get, differs)
 
 
-def _is_current(release: manifest.Manifest, target: Path) -> bool:
+def _is_current(data: bytes, target: Path) -> bool:
     try:
-        return (target / manifest.FILE_NAME).read_bytes() == manifest.dumps(release)
+        return (target / manifest.FILE_NAME).read_bytes() == data
     except FileNotFoundError:
         return False
 
