@@ -43,23 +43,19 @@ function flatten(tokens) {
 const digest = (numbers) =>
   createHash("sha256").update(Buffer.from(Uint32Array.from(numbers).buffer)).digest("hex");
 
-// Where a node stands, and how its value is spelled where `value` says it.
-const IGNORED = new Set(["start", "end", "raw"]);
-
-/** Return where two trees differ, or null. */
-function difference(one, other, path = "") {
+/** Return the path to the first difference of two trees but for where things stand, or null. */
+function difference(one, other) {
   if (one === other) return null;
-  if (typeof one !== "object" || typeof other !== "object" || !one || !other) {
-    return Number.isNaN(one) && Number.isNaN(other) ? null : path;
+  if (!one || !other || typeof one !== "object" || typeof other !== "object") {
+    return Number.isNaN(one) && Number.isNaN(other) ? null : "";
   }
-  if (one instanceof RegExp) return String(one) === String(other) ? null : path;
-  const keys = Object.keys(one);
-  if (keys.length !== Object.keys(other).length) return path;
-  for (const key of keys) {
-    // A template's raw text is part of what it means.
-    if (IGNORED.has(key) && !(key === "raw" && !("type" in one))) continue;
-    const found = difference(one[key], other[key], `${path}/${key}`);
-    if (found !== null) return found;
+  if (Object.keys(one).length !== Object.keys(other).length) return "";
+  if (one instanceof RegExp) return String(one) === String(other) ? null : "";
+  for (const key in one) {
+    // `raw` is how a literal is spelled; only in a template it is part of what it means.
+    if (key === "start" || key === "end" || (key === "raw" && "type" in one)) continue;
+    const found = difference(one[key], other[key]);
+    if (found !== null) return `/${key}${found}`;
   }
   return null;
 }

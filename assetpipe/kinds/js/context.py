@@ -27,8 +27,8 @@ class Unsure(Exception):  # noqa: N818 - it is no error: the file ships as it is
         self.reason = reason
 
 
-_number = count()
-_next = _number.__next__
+# Plain numbers: members of an enumeration would make the walk a good deal slower.
+_next = count().__next__
 
 # Kinds that a piece's text decides.
 NAME: Final = _next()  # an identifier, or any word that has no meaning of its own here
@@ -94,7 +94,7 @@ FUNCTION_DECLARATION: Final = _next()
 CLASS_DECLARATION: Final = _next()
 IMPORT_CALL: Final = _next()  # `import` of `import(…)` and `import.meta`
 EXPORT_DEFAULT: Final = _next()  # `default` of `export default`
-CLAUSE: Final = _next()  # a string or brace that ends an import or export: no operand
+CLAUSE: Final = _next()  # `}` behind the names or attributes of an import or export
 CLOSE_HEAD: Final = _next()  # `)`: a statement follows
 CLOSE_PARAMETERS: Final = _next()  # `)` of a function's parameters, of `switch` and `catch`
 CLOSE_BLOCK: Final = _next()  # `}` of whatever stands as a statement
@@ -194,8 +194,6 @@ _IN = ("in", "instanceof")
 
 _DEEP = 100  # how many brackets to look through, so that no nesting makes this slow
 
-Handler = Callable[[int], object]
-
 
 class Frame:
     """An open bracket, or the file itself.
@@ -249,52 +247,16 @@ class Context:
         self._stack: list[Frame] = []
         self._last_closed = self.top
         self._head = -1  # the word whose parentheses come next: `if`, `function`, …
-        self._handlers: list[Handler | None] = [None] * KINDS
-        for kind, handler in {
-            UNKNOWN: self._unknown,
-            BREAK: self._break,
-            LESS: self._less,
-            PREFIX_ONLY: self._prefix_only,
-            QUESTION: self._question,
-            COMMA: self._comma,
-            SEMICOLON: self._semicolon,
-            COLON: self._colon,
-            EQUALS: self._value,
-            SPREAD: self._value,
-            ARROW: self._arrow,
-            UPDATE: self._update,
-            OPEN_PAREN: self._open_paren,
-            CLOSE_PAREN: self._close_paren,
-            OPEN_BRACKET: self._open_bracket,
-            CLOSE_BRACKET: self._close_bracket,
-            OPEN_BRACE: self._open_brace,
-            CLOSE_BRACE: self._close_brace,
-            **dict.fromkeys(
-                (BODY_WORD, OPERATOR_WORD, RETURN, JUMP, DECLARE, DEBUGGER, ASYNC, AWAIT, YIELD),
-                self._word,
-            ),
-            **dict.fromkeys((HEAD_WORD, FOR, SWITCH, CATCH), self._head_word),
-            WITH: self._with,
-            DEFAULT: self._default,
-            FUNCTION: self._function,
-            CLASS: self._class,
-            OF: self._of,
-            IMPORT: self._import,
-            EXPORT: self._export,
-            IMPORT_SCRIPTS: self._import_scripts,
-        }.items():
-            self._handlers[kind] = handler
 
     def take(self, pieces: list[str], kinds: list[int]) -> None:
         """Walk on over these pieces."""
         first = len(self.kinds)
         self.pieces += pieces
         self.kinds += kinds
-        handlers = self._handlers
         for index, kind in enumerate(kinds, first):
-            handler = handlers[kind]
+            handler = _HANDLERS[kind]
             if handler is not None:
-                handler(index)
+                handler(self, index)
 
     def add(self, piece: str, kind: int) -> None:
         """Append one piece that needs no further look."""
@@ -307,7 +269,7 @@ class Context:
 
     def close_hole(self) -> None:
         """Leave a template's hole."""
-        self._pop(len(self.kinds), "hole")
+        self._pop(len(self.kinds) - 1, ("hole",))
 
     def finish(self) -> None:
         """End the walk.
@@ -443,7 +405,7 @@ class Context:
         self._stack.append(self.top)
         self.top = frame
 
-    def _pop(self, index: int, *kinds: str) -> None:
+    def _pop(self, index: int, kinds: tuple[str, ...]) -> None:
         frame = self.top
         if frame.kind not in kinds or frame.ternaries:
             raise self.unsure(index, f"“{self.pieces[index]}” without its partner")
@@ -451,40 +413,45 @@ class Context:
         self.top = self._stack.pop()
 
     def _open_paren(self, index: int) -> None:
-        frame = Frame("paren", CLOSE_PAREN, index)
+        top = self.top
+        self._stack.append(top)
+        self.top = frame = Frame("paren", CLOSE_PAREN, index)
         if self._head >= 0:
-            word = self.kinds[self._head]
-            self._head = -1
-            if word in (FUNCTION, FUNCTION_DECLARATION):
-                frame.closed = CLOSE_PARAMETERS
-                frame.parameters = index
-                frame.body = CLOSE_BRACE if word == FUNCTION else CLOSE_BLOCK
-            elif word in (SWITCH, CATCH):
-                frame.closed = CLOSE_PARAMETERS
-            else:
-                frame.closed = CLOSE_HEAD
-                frame.kind = "for" if word == FOR else "paren"
-        elif self.top.names:
+            self._open_head(frame)
+        elif top.names:
             frame.closed = CLOSE_PARAMETERS
             frame.parameters = index
             frame.body = CLOSE_MEMBER
-        self._push(frame)
+
+    def _open_head(self, frame: Frame) -> None:
+        """Make a frame the parentheses of the word before them."""
+        word = self.kinds[self._head]
+        self._head = -1
+        if word in (FUNCTION, FUNCTION_DECLARATION):
+            frame.closed = CLOSE_PARAMETERS
+            frame.parameters = frame.start
+            frame.body = CLOSE_BRACE if word == FUNCTION else CLOSE_BLOCK
+        elif word in (SWITCH, CATCH):
+            frame.closed = CLOSE_PARAMETERS
+        else:
+            frame.closed = CLOSE_HEAD
+            frame.kind = "for" if word == FOR else "paren"
 
     def _close_paren(self, index: int) -> None:
-        self._pop(index, "paren", "for")
+        self._pop(index, ("paren", "for"))
         self.kinds[index] = self._last_closed.closed
 
     def _open_bracket(self, _index: int) -> None:
         self._push(Frame("bracket", CLOSE_BRACKET))
 
     def _close_bracket(self, index: int) -> None:
-        self._pop(index, "bracket")
+        self._pop(index, ("bracket",))
 
     def _open_brace(self, index: int) -> None:
         frame = self._braces(index)
         if frame.kind == "class":
             self.kinds[index] = OPEN_CLASS
-            self._pop(index, "class head")
+            self._pop(index, ("class head",))
         elif frame.kind == "block":
             self.kinds[index] = OPEN_BLOCK
         frame.names = frame.kind in ("object", "class", "clause")
@@ -542,7 +509,7 @@ class Context:
         raise self.unsure(index, "“{”")
 
     def _close_brace(self, index: int) -> None:
-        self._pop(index, "block", "object", "class", "clause")
+        self._pop(index, ("block", "object", "class", "clause"))
         self.kinds[index] = self._last_closed.closed
 
     # Punctuators.
@@ -696,3 +663,44 @@ class Context:
             return
         outside = len(self._stack) < _DEEP and all(frame.parameters < 0 for frame in self._frames())
         self.worker_calls.append((index, outside and self._starts_statement(index)))
+
+
+def _handlers() -> list[Callable[[Context, int], object] | None]:
+    """Return the method for each kind of piece that has a part in the context."""
+    by_kind: dict[int, Callable[[Context, int], object]] = {
+        UNKNOWN: Context._unknown,
+        BREAK: Context._break,
+        LESS: Context._less,
+        PREFIX_ONLY: Context._prefix_only,
+        QUESTION: Context._question,
+        COMMA: Context._comma,
+        SEMICOLON: Context._semicolon,
+        COLON: Context._colon,
+        EQUALS: Context._value,
+        SPREAD: Context._value,
+        ARROW: Context._arrow,
+        UPDATE: Context._update,
+        OPEN_PAREN: Context._open_paren,
+        CLOSE_PAREN: Context._close_paren,
+        OPEN_BRACKET: Context._open_bracket,
+        CLOSE_BRACKET: Context._close_bracket,
+        OPEN_BRACE: Context._open_brace,
+        CLOSE_BRACE: Context._close_brace,
+        **dict.fromkeys(
+            (BODY_WORD, OPERATOR_WORD, RETURN, JUMP, DECLARE, DEBUGGER, ASYNC, AWAIT, YIELD),
+            Context._word,
+        ),
+        **dict.fromkeys((HEAD_WORD, FOR, SWITCH, CATCH), Context._head_word),
+        WITH: Context._with,
+        DEFAULT: Context._default,
+        FUNCTION: Context._function,
+        CLASS: Context._class,
+        OF: Context._of,
+        IMPORT: Context._import,
+        EXPORT: Context._export,
+        IMPORT_SCRIPTS: Context._import_scripts,
+    }
+    return [by_kind.get(kind) for kind in range(KINDS)]
+
+
+_HANDLERS = _handlers()

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 
 from assetpipe.kinds.js import context as k
-from assetpipe.kinds.js.lexical import LINE_BREAK, NAME_PART, TOKEN
+from assetpipe.kinds.js.lexical import COMMENT, LINE_BREAK, NAME_PART, TOKEN
 from assetpipe.kinds.js.tokens import Tokens
 
-_KEPT_COMMENT = re.compile(
-    r"/\*![^*]*+(?:\*(?!/)[^*]*+)*+\*/|//[^\n\r\u2028\u2029]*+|/\*[\s\S]*?\*/"
-)
+_COMMENT = re.compile(COMMENT)
 _NAME_PART = re.compile(NAME_PART)
 
 # Line breaks. A line break matters where the grammar forbids one, and where it stands for a
@@ -48,9 +46,12 @@ _RESTRICTED = frozenset(
 )  # fmt: skip
 """After these a line break ends the statement, or would if the word is a name."""
 
+# What ends an operand for certain, and what an operand stands behind for certain.
 _CERTAIN_OPERAND = frozenset({k.CLOSE_PAREN, k.CLOSE_BRACKET, k.CLOSE_BRACE, k.TEMPLATE})
 _OPERAND_BEHIND = k.OPERAND_NEXT | {k.DOT}
 
+# In a class body, outside an initialiser, any two names may be two fields or one accessor: there a
+# line break is free only behind the first of these, or before the second.
 _MEMBER_BEGINS_AFTER = frozenset(
     {k.OPEN_CLASS, k.SEMICOLON, k.CLOSE_MEMBER, k.OPERATOR, k.PREFIX_ONLY}
 )
@@ -125,14 +126,8 @@ _NEVER_MERGE = frozenset("()[]{},;:~@\"'`")
 _PAIRS = _Pairs()
 
 
-def must_part(first: str, second: str) -> bool:
-    """Tell whether two tokens need something between them to stay the same two."""
-    apart = _PAIRS[first[-1] + second[0]]
-    return _would_merge(first, second) if apart is None else apart
-
-
 def _would_merge(first: str, second: str) -> bool:
-    """Tell the same for tokens whose meeting characters do not tell."""
+    """Tell whether two tokens without a gap would be others, where `_PAIRS` does not tell."""
     if first[-1] == "/":  # a division, or a regex without flags
         return second[0] in "/*=" or len(first) > 1
     if second[0] == "/":
@@ -149,30 +144,28 @@ def _would_merge(first: str, second: str) -> bool:
 def print_tokens(tokens: Tokens) -> list[str]:
     """Return the pieces with as little between the tokens as their meaning allows."""
     pieces = tokens.pieces.copy()
-    kinds = tokens.kinds
-    for index in _gaps(tokens):
-        gap = pieces[index]
+    for index in tokens.gaps():
+        comments = kept_comments(pieces[index]) if "/*!" in pieces[index] else []
         if index == 1 or index == len(pieces) - 1:
-            pieces[index] = "".join(kept_comments(gap))
-        elif "/*!" in gap and (comments := kept_comments(gap)):
+            pieces[index] = "".join(comments)
+        elif comments:
             pieces[index] = _with_comments(tokens, index, comments)
-        elif kinds[index] != k.SPACE and break_matters(tokens, index):
+        elif tokens.kinds[index] != k.SPACE and break_matters(tokens, index):
             pieces[index] = "\n"
         else:
-            pieces[index] = " " if must_part(pieces[index - 1], pieces[index + 1]) else ""
+            first, second = pieces[index - 1], pieces[index + 1]
+            apart = _PAIRS[first[-1] + second[0]]
+            if apart is None:
+                apart = _would_merge(first, second)
+            pieces[index] = " " if apart else ""
     if pieces[0]:
         pieces[0] += "\n"
     return pieces
 
 
-def _gaps(tokens: Tokens) -> list[int]:
-    low, high = min(k.GAPS), max(k.GAPS)
-    return [index for index, kind in enumerate(tokens.kinds) if low <= kind <= high]
-
-
 def kept_comments(gap: str) -> list[str]:
     """Return the comments ``/*! … */`` of a gap."""
-    return [comment for comment in _KEPT_COMMENT.findall(gap) if comment.startswith("/*!")]
+    return [comment for comment in _COMMENT.findall(gap) if comment.startswith("/*!")]
 
 
 def _with_comments(tokens: Tokens, index: int, comments: list[str]) -> str:

@@ -14,12 +14,15 @@ from assetpipe.kinds.model import Role
 
 _T = TypeVar("_T", int, str)
 
-_TRIGGER = re.compile(r"\b(?:import|export|importScripts|URL)\b")
+# A URL counts only with `import.meta`, so it needs no trigger of its own. Both expressions begin
+# with a literal, for which `re` looks an order of magnitude faster.
+_IMPORT = re.compile(r"import(?:Scripts)?(?![$\w])")
+_EXPORT = re.compile(r"export\s*+[*{/]")
 
 
 def may_refer(text: str) -> bool:
     """Tell whether a script may refer to anything besides its source map."""
-    return _TRIGGER.search(text) is not None
+    return _IMPORT.search(text) is not None or _EXPORT.search(text) is not None
 
 
 class Found(NamedTuple):
@@ -156,7 +159,7 @@ def _worker_scripts(tokens: Tokens, *, worker: bool) -> Iterator[Found]:
     In a file that is not known to be a worker only calls at its top count, and only if nothing
     in it belongs to a page. A function of the same name is another one.
     """
-    if not worker and {"document", "window"} & set(tokens.pieces):
+    if not tokens.worker_calls or (not worker and _PAGE & set(tokens.pieces)):
         return
     for at in _all(tokens.pieces, "importScripts"):
         if tokens.kinds[_before(tokens, at)] in _DECLARING:
@@ -197,6 +200,7 @@ _CALLS = (
     (".", "meta", ".", "resolve", "("),
 )
 _GLOBALS = ("globalThis", "self", "window")
+_PAGE = {"document", "window"}
 _DECLARING = (k.FUNCTION, k.FUNCTION_DECLARATION, k.DECLARE)
 _DEEP = 100  # brackets in an argument, beyond which nobody looks for strings
 _OPENERS = ("(", "[", "{")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, compress, count
 
 from assetpipe.kinds.js import context
 from assetpipe.kinds.js.context import Context, Unsure
@@ -45,6 +45,10 @@ class Tokens:
     def starts(self) -> list[int]:
         """Return the position of each piece in the text, and its end."""
         return list(accumulate(map(len, self.pieces), initial=0))
+
+    def gaps(self) -> list[int]:
+        """Return the index of each gap."""
+        return list(compress(count(), map(context.GAPS.__contains__, self.kinds)))
 
     def last_gap(self) -> str:
         """Return what stands behind the last token."""
