@@ -87,7 +87,10 @@ def _encoding_notes(text: Text, options: Options) -> tuple[Note, ...]:
 def _note(text: Text, unsure: Unsure) -> Note:
     line, column = Lines(text.chars).at(unsure.position)
     return Note(
-        f"shipped as it is, for it is not certain what this means: {unsure.reason}", line, column
+        f"shipped as it is, for it is not certain what this means: {unsure.reason}",
+        line,
+        column,
+        hint="what it refers to is not followed: mend it, or list those files under `plain`",
     )
 
 
