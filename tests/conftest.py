@@ -11,8 +11,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from tests.corpus import TreeName, require_tree
+
+
+# The same examples on every run, so that a change does not fail for what it did not touch.
+# Locally every run tries others.
+settings.register_profile("ci", derandomize=True, print_blob=True)
+if os.environ.get("CI") == "true":
+    settings.load_profile("ci")
 
 
 class Built(NamedTuple):
@@ -52,3 +60,11 @@ def built_tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[TreeName],
         return Built(source, folder / "out", done)
 
     return built
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where ``CI`` is true and a test was skipped: what is not run there is never run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if skipped and os.environ.get("CI") == "true" and not session.exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

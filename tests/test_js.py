@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from assetpipe.kinds.js import KIND, context
@@ -611,6 +611,7 @@ NEARLY_SCRIPTS = st.lists(st.one_of(st.sampled_from(FRAGMENTS.split(" ")), GAPS)
 
 
 @given(st.one_of(st.text(), NEARLY_SCRIPTS))
+@example(" \x1f0")  # white space to Python, but not to ECMAScript
 @settings(max_examples=1000)
 def test_no_text_crashes_or_changes_unasked(text: str) -> None:
     data = text.encode("utf-8", "surrogatepass")

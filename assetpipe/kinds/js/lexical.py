@@ -20,6 +20,8 @@ COMMENT = rf"(?:{_LINE_COMMENT}|{_BLOCK_COMMENT})"
 """Section 12.4."""
 
 _WHITE = rf"[{_BLANK}{_NEWLINE}]"
+WHITE_SPACE = re.compile(_WHITE)
+"""What begins a gap, if not a comment: less than what Python's ``isspace`` takes."""
 GAP = (
     rf"{_WHITE}++(?:{COMMENT}{_WHITE}*+)*+"
     rf"|{_LINE_COMMENT}(?:{_WHITE}++|{COMMENT})*+"

@@ -21,6 +21,7 @@ from assetpipe.kinds.js.lexical import (
     REGEX,
     TEMPLATE,
     TOKEN,
+    WHITE_SPACE,
 )
 
 
@@ -75,7 +76,7 @@ def _kind(piece: str) -> int:
         return context.LITERAL
     if first == "#" and len(piece) > 1:
         return context.PRIVATE
-    if first.isspace() or first in "/\ufeff":
+    if first == "/" or WHITE_SPACE.match(first):
         return context.BREAK if LINE_BREAK.search(piece) else context.SPACE
     if first in "_$" or first.isalpha() or first > "\x7f" or len(piece) > 1:
         return context.NAME
