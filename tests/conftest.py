@@ -15,7 +15,6 @@ from hypothesis import settings
 
 from tests.corpus import TreeName, require_tree
 
-
 # The same examples on every run, so that a change does not fail for what it did not touch.
 # Locally every run tries others.
 settings.register_profile("ci", derandomize=True, print_blob=True)

@@ -53,7 +53,7 @@ def build(
         from assetpipe.build.pipeline import rebuild
 
         current = output.files.get(FILE_NAME)
-        with output.locked(config.lock_timeout, waiting):
-            if output.signature(FILE_NAME) != current:
-                output.scan()  # another build has made a release meanwhile
+        with output.locked(config.lock_timeout, waiting) as waited:
+            if waited or output.signature(FILE_NAME) != current:
+                output.scan()  # somebody else was here meanwhile
             return rebuild(config, found, cache, output, progress)

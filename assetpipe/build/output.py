@@ -59,8 +59,10 @@ class Output:
         self._guard = threading.Lock()
 
     @contextlib.contextmanager
-    def locked(self, timeout: float, waiting: Callable[[], None]) -> Iterator[None]:
-        """Hold the folder for one build; ``waiting`` is called once if another one has it.
+    def locked(self, timeout: float, waiting: Callable[[], None]) -> Iterator[bool]:
+        """Hold the folder for one build; give whether another one had it.
+
+        ``waiting`` is called once before waiting for it.
 
         The lock belongs to the process: it ends with it, however the process ends. The system's
         own call is used bare, as importing the filelock package takes 40 ms, which is half of
@@ -74,9 +76,9 @@ class Output:
             self.folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._path(_LOCK), os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            self._wait_for(descriptor, timeout, waiting)
+            waited = self._wait_for(descriptor, timeout, waiting)
             try:
-                yield
+                yield waited
             except BaseException:
                 self._discard()
                 raise
@@ -91,16 +93,17 @@ class Output:
         self._remove_empty_folders({os.path.dirname(file) for file in self._new})
         self.clear_staging()
 
-    def _wait_for(self, descriptor: int, timeout: float, waiting: Callable[[], None]) -> None:
+    def _wait_for(self, descriptor: int, timeout: float, waiting: Callable[[], None]) -> bool:
         deadline = time.monotonic() + timeout
-        told = False
+        waited = False
         while True:
             try:
-                return _try_lock(descriptor)
+                _try_lock(descriptor)
+                return waited
             except OSError:
-                if not told:
+                if not waited:
                     waiting()
-                    told = True
+                    waited = True
                 if time.monotonic() >= deadline:
                     raise OutsideError(
                         f"another build has been writing here for {timeout:g} seconds",

@@ -211,5 +211,5 @@ def _check_unicode(name: str, path: str) -> None:
         raise InputError(
             "the name is not valid UTF-8, so no URL can spell it",
             where=ascii(path)[1:-1],
-            hint="rename it, or ignore it",
+            hint="rename it or ignore it; if it looks right, run with PYTHONUTF8=1",
         ) from None
