@@ -104,6 +104,10 @@ class Cache:
             self._make_folder(os.path.dirname(path))
             with open(temporary, "wb") as file:
                 file.write(hashlib.sha256(value).digest() + value)
+            # Some file systems flush to disk what replaces a file (ext4, auto_da_alloc): 10 ms for
+            # an entry that may be lost. What takes the place of nothing they leave alone.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
             os.replace(temporary, path)
         except OSError as error:
             with contextlib.suppress(OSError):
