@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring as quoted
 from pathlib import Path
@@ -49,32 +49,31 @@ class Manifest:
     assets: Mapping[str, Asset]
 
 
-def describe(assets: Mapping[str, Asset]) -> tuple[Manifest, bytes]:
-    """Return the manifest of these assets, and its bytes.
-
-    The release id is the hash of the assets' description. Names and integrity are hashes of the
-    bytes, so the description stands for all that ships. Keys are sorted, each asset has a line,
-    and the bytes are the same on every machine.
-    """
-    lines = _lines(assets)
-    release = hashlib.sha256(lines.encode()).hexdigest()[:16]
-    data = (
-        '{"about": "Made by assetpipe build; build again instead of editing it.",\n'
-        f'"assets": {{\n{lines}\n}},\n"release": "{release}",\n"schema": {SCHEMA}}}\n'
-    )
-    return Manifest(release, assets), data.encode()
-
-
-def _lines(assets: Mapping[str, Asset]) -> str:
+def line(name: str, asset: Asset) -> str:
+    """Return an asset's line of the manifest, its keys sorted."""
     # By hand, as the standard encoder takes a hundred times as long for many small values.
-    return ",\n".join(
+    return (
         f'{quoted(name)}:{{"encodings":{{{_sizes(asset.encodings)}}},"file":{quoted(asset.file)},'
         f'"immutable":{"true" if asset.immutable else "false"},'
         f'"integrity":{quoted(asset.integrity)},'
         f'"references":[{",".join(map(quoted, asset.references))}],"size":{asset.size},'
         f'"type":{quoted(asset.type)}}}'
-        for name, asset in sorted(assets.items())
     )
+
+
+def render(lines: Iterable[str]) -> tuple[str, bytes]:
+    """Return a release's id and its manifest, from its assets' lines in the order of names.
+
+    The id is the hash of the lines. Names and integrity are hashes of the bytes, so it stands for
+    all that ships. The bytes are the same on every machine.
+    """
+    body = ",\n".join(lines)
+    release = hashlib.sha256(body.encode()).hexdigest()[:16]
+    data = (
+        '{"about": "Made by assetpipe build; build again instead of editing it.",\n'
+        f'"assets": {{\n{body}\n}},\n"release": "{release}",\n"schema": {SCHEMA}}}\n'
+    )
+    return release, data.encode()
 
 
 def _sizes(encodings: Mapping[str, int]) -> str:

@@ -32,6 +32,14 @@ def sibling(name: str, coding: str) -> bytes:
     return f"{coding} of {name}".encode()
 
 
+def describe(assets: Mapping[str, Asset]) -> tuple[Manifest, bytes]:
+    """Return the manifest of these assets, and its bytes."""
+    release, data = manifest.render(
+        manifest.line(name, asset) for name, asset in sorted(assets.items())
+    )
+    return Manifest(release, assets), data
+
+
 def write_release(
     out: Path,
     files: Mapping[str, bytes] = SITE,
@@ -56,7 +64,7 @@ def write_release(
             immutable=name not in plain,
             encodings={coding: len(encoded) for coding, encoded in siblings.items()},
         )
-    release, data = manifest.describe(assets)
+    release, data = describe(assets)
     history = out / manifest.HISTORY
     history.mkdir(exist_ok=True)
     for path in (history / f"{release.release}.json", out / manifest.FILE_NAME):

@@ -22,7 +22,7 @@ from assetpipe.serve.fields import best_coding, byte_range
 from assetpipe.serve.project import output_folder, project_folder
 from assetpipe.serve.resolver import ManifestResolver, Resolver, SourceResolver
 from assetpipe.serve.static import Response, StaticFiles
-from tests.release import SITE, output_name, sibling, write_release
+from tests.release import SITE, describe, output_name, sibling, write_release
 
 NAME = "css/app.css"
 FILE = output_name(NAME, SITE[NAME])
@@ -423,7 +423,7 @@ def test_a_manifest_opens_no_door_to_the_outside(tmp_path: Path, file: str) -> N
     out = tmp_path / "out"
     (tmp_path / "secret.css").write_text("secret")
     asset = manifest.Asset(file, "text/css", 6, "sha384-AAAA", immutable=True)
-    release, _ = manifest.describe({"app.css": asset})
+    release, _ = describe({"app.css": asset})
     write_release(out)
     files = StaticFiles(out, release)
     assert respond(files, file)[0].status == 404
@@ -490,7 +490,7 @@ def test_another_compression_has_another_entity_tag(tmp_path: Path) -> None:
     for size in (100, 101):
         asset = manifest.Asset("a.css", "text/css", 500, "sha384-AAAA", True, {"br": size})
         (tmp_path / "a.css.br").write_bytes(b"x" * size)
-        files = StaticFiles(tmp_path, manifest.describe({"a.css": asset})[0])
+        files = StaticFiles(tmp_path, describe({"a.css": asset})[0])
         response, _ = respond(files, "a.css", {"accept-encoding": "br"})
         tags.append(dict(response.headers)["ETag"])
     assert len(set(tags)) == 2

@@ -41,9 +41,10 @@ class Edit(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
+class Linked(NamedTuple):
     """A file under its final name, with its final bytes known by their hashes.
+
+    A named tuple, as each rebuild after an edit makes one of every file.
 
     Attributes:
         name: logical name.

@@ -176,13 +176,13 @@ class Output:
         with self._errors(file):
             return Path(self._held.get(file) or self._path(file)).read_bytes()
 
-    def commit(self, release: Manifest, data: bytes) -> None:
-        """Make the release the current one; ``data`` is its manifest as bytes.
+    def commit(self, release: str, data: bytes) -> None:
+        """Make a release the current one, by its id and the bytes of its manifest.
 
         Raises:
             OutsideError: the disk is full, or the folder cannot be written.
         """
-        history = f"{manifest.HISTORY}/{release.release}.json"
+        history = f"{manifest.HISTORY}/{release}.json"
         self.put(history, data)
         with self._errors(manifest.FILE_NAME):
             # All that can fail for lack of room is written by now: what is left are renames.

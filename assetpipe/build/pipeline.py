@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from assetpipe import manifest, mediatypes
 from assetpipe.build import records, sources, stamp
@@ -22,7 +22,7 @@ from assetpipe.build.workers import Workers
 from assetpipe.errors import ConfigError, InputError
 from assetpipe.globs import matcher
 from assetpipe.manifest import Asset
-from assetpipe.names import SIBLING_SUFFIXES, fingerprinted
+from assetpipe.names import fingerprinted
 
 _PREPARE, _ENCODE = 0, 1  # groups of the pool, in order of urgency
 _TRANSFORM_COST = 6  # a byte's transform, in the unit of encode.cost
@@ -83,11 +83,13 @@ class _Build:
             codings=config.encodings,
             taken={name for name in self._sources if self._is_fixed(name)},
             trusted=self._last.output,
-            contents={
-                record.linked.file: record.linked.digest for record in self._last.records.values()
+            known={
+                record.linked.file: (record.linked.digest, record.encodings)
+                for record in self._last.records.values()
             },
-            known=self._last.sizes,
         )
+        # Nobody has touched what the last build left: what is reused need not be looked at.
+        self._intact = self._last.output.items() <= output.files.items()
 
     def run(self, progress: Progress) -> tuple[Release, State]:
         started = time.time_ns()
@@ -96,25 +98,29 @@ class _Build:
         linker = self._linker(prepared)
         linked = {}
         for file, data in linker.link():
-            self._ship(file, linker, data)
+            if self._standing(file) is None:
+                self._ship(file, linker, data)
             linked[file.name] = file
         problems = [*sources.case_clashes(self._found), *self._notes(prepared), *linker.problems]
         problems += self._changed_immutables(prepared, linked)
         _raise_errors(problems)
         _check_files(linked, self._sources)
         self._pool.wait(_ENCODE, progress)
-        assets = {name: self._asset(linked[name], prepared[name]) for name in self._sources}
-        made, data = manifest.describe(assets)
+        known = {
+            source.name: self._record(source, prepared[source.name], linked[source.name], started)
+            for source in self._found
+        }
+        release_id, data = manifest.render([record.line for record in known.values()])
         release = Release(
-            made.release,
+            release_id,
             self._config.out,
-            _totals(self._found, assets.values(), self._config.encodings),
+            _totals(self._found, known.values(), self._config.encodings),
             tuple(
                 sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
             ),
         )
-        self._output.commit(made, data)
-        return release, self._state(started, prepared, linked, assets)
+        self._output.commit(release_id, data)
+        return release, State(known, self._left(known), stamp.settings(self._config))
 
     def _check_fixed_names(self) -> None:
         """Refuse names that stay as they are where the output has something else."""
@@ -203,6 +209,11 @@ class _Build:
             if record.prepared is prepared[name] and record.linked.whole
         }
 
+    def _standing(self, file: Linked) -> Record | None:
+        """Return the record of a file that stands in the output as the last build left it."""
+        record = self._last.records.get(file.name) if self._intact else None
+        return record if record and record.linked is file else None
+
     def _ship(self, file: Linked, linker: Linker, data: bytes | None) -> None:
         def final() -> bytes:
             return linker.final(file.name) if data is None else data
@@ -252,27 +263,30 @@ class _Build:
             if file.digest != prepared[name].digest and self._is_immutable(name)
         ]
 
-    def _state(
-        self,
-        started: int,
-        prepared: Mapping[str, Prepared],
-        linked: Mapping[str, Linked],
-        assets: Mapping[str, Asset],
-    ) -> State:
-        output = {}
-        for asset in assets.values():
-            for suffix in ("", *(SIBLING_SUFFIXES[coding] for coding in asset.encodings)):
-                file = asset.file + suffix
-                output[file] = self._output.files[file]
-        known = {
-            source.name: Record(
-                source.signature if sources.is_settled(source.signature, started) else "",
-                prepared[source.name],
-                linked[source.name],
-            )
-            for source in self._found
-        }
-        return State(known, output, self._shipment.sizes(), stamp.settings(self._config))
+    def _record(self, source: Source, prepared: Prepared, linked: Linked, started: int) -> Record:
+        standing = self._standing(linked)
+        if standing is not None:
+            return standing
+        asset = self._asset(linked, prepared)
+        return Record(
+            source.signature if sources.is_settled(source.signature, started) else "",
+            prepared,
+            linked,
+            dict(asset.encodings),
+            manifest.line(source.name, asset),
+        )
+
+    def _left(self, known: Mapping[str, Record]) -> dict[str, str]:
+        """Return the signatures of the release's files, for the next build to trust."""
+        last = self._last.records
+        left = dict(self._last.output) if self._intact else {}
+        changed = [name for name, record in known.items() if last.get(name) is not record]
+        for name in {*changed, *(last.keys() - known.keys())} if left else ():
+            for file in last[name].files() if name in last else ():
+                left.pop(file, None)
+        for name in changed if left else known:
+            left |= {file: self._output.files[file] for file in known[name].files()}
+        return left
 
     def _is_fixed(self, name: str) -> bool:
         return self._is_plain(name) or self._is_immutable(name)
@@ -304,14 +318,13 @@ def _check_files(linked: Mapping[str, Linked], found: Mapping[str, Source]) -> N
             )
 
 
-def _totals(found: Iterable[Source], assets: Iterable[Asset], codings: Sequence[str]) -> Totals:
-    every = list(assets)
+def _totals(found: Iterable[Source], known: Collection[Record], codings: Sequence[str]) -> Totals:
     return Totals(
-        files=len(every),
+        files=len(known),
         source=sum(source.size for source in found),
-        minified=sum(asset.size for asset in every),
+        minified=sum(record.linked.size for record in known),
         encoded={
-            coding: sum(asset.encodings.get(coding, asset.size) for asset in every)
+            coding: sum(record.encodings.get(coding, record.linked.size) for record in known)
             for coding in codings
         },
     )

@@ -8,32 +8,39 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import astuple, dataclass
+from typing import Any, NamedTuple
 
 from assetpipe.build.cache import Cache, key
 from assetpipe.build.config import Config
-from assetpipe.build.encode import Codec
 from assetpipe.build.link import Linked
-from assetpipe.build.shipping import Task
 from assetpipe.build.stamp import SECTION, identity, tools
 from assetpipe.build.transforms import Prepared
 from assetpipe.kinds.model import Note, Reference
+from assetpipe.names import SIBLING_SUFFIXES
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """All that is known of one file.
 
     Attributes:
         signature: of the source when it was read; empty where a later edit might not show.
         prepared: the file after its transform.
         linked: the file under its final name.
+        encodings: size of each sibling, by content coding.
+        line: its line of the manifest.
     """
 
     signature: str
     prepared: Prepared
     linked: Linked
+    encodings: dict[str, int]
+    line: str
+
+    def files(self) -> list[str]:
+        """Return the output file and its siblings."""
+        file = self.linked.file
+        return [file, *(file + SIBLING_SUFFIXES[coding] for coding in self.encodings)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +50,15 @@ class State:
     Attributes:
         records: by logical name.
         output: signature of each file of its release in the output folder.
-        sizes: what it found out about siblings.
         settings: hash of the configuration that decides what references lead to.
     """
 
     records: Mapping[str, Record]
     output: Mapping[str, str]
-    sizes: Mapping[Task, int | None]
     settings: str
 
 
-NOTHING = State({}, {}, {}, "")
+NOTHING = State({}, {}, "")
 
 
 def load(store: Cache, config: Config) -> State:
@@ -68,9 +73,8 @@ def load(store: Cache, config: Config) -> State:
     if stored["tools"] != tools(config):
         return NOTHING
     return State(
-        {fields[1]: _record(*fields) for fields in stored["records"]},
+        {fields[1][0]: _record(*fields) for fields in stored["records"]},
         stored["output"],
-        {(Codec(*codec), digest): size for codec, digest, size in stored["sizes"]},
         stored["settings"],
     )
 
@@ -81,38 +85,31 @@ def save(store: Cache, config: Config, state: State) -> None:
         "tools": tools(config),
         "records": [_fields(record) for record in state.records.values()],
         "output": dict(state.output),
-        "sizes": [[tuple(codec), digest, size] for (codec, digest), size in state.sizes.items()],
         "settings": state.settings,
     }
     store.put(SECTION, key("records", identity(config)), marshal.dumps(stored))
 
 
-# A record is stored as a flat list, and all of them by ``marshal``: they are read and written whole
-# on every rebuild, and JSON takes six times as long. The entry is ours alone and checked when read.
+# Records are stored as plain tuples by ``marshal``: they are read and written whole on every
+# rebuild, and JSON takes six times as long. The entry is ours alone and checked when read.
 
 
-def _fields(record: Record) -> list[Any]:
-    one, two = record.prepared, record.linked
-    return [
-        record.signature, one.name, one.source_digest, one.transform, one.digest, one.integrity,
-        one.size, one.encoding,
-        [tuple(reference) for reference in one.references],
-        [[n.message, n.line, n.column, n.hint] for n in one.notes],
-        two.file, two.link, two.digest, two.integrity, two.size, two.references, two.whole,
-    ]  # fmt: skip
+def _fields(record: Record) -> tuple[Any, ...]:
+    signature, prepared, linked, encodings, line = record
+    *plain, references, notes = prepared
+    stored = [*plain, list(map(tuple, references)), list(map(astuple, notes))]
+    return signature, stored, tuple(linked), encodings, line
 
 
 def _record(
-    signature: str, name: str, source_digest: str, transform: str, digest: str, integrity: str,
-    size: int, encoding: str, references: list[Any], notes: list[Any], file: str, link: str,
-    final: str, final_integrity: str, final_size: int, targets: list[str], whole: bool,
-) -> Record:  # fmt: skip
-    return Record(
-        signature,
-        Prepared(
-            name, source_digest, transform, digest, integrity, size, encoding,
+    signature: str, prepared: list[Any], linked: list[Any], encodings: dict[str, int], line: str
+) -> Record:
+    *plain, references, notes = prepared
+    file = Prepared._make(
+        (
+            *plain,
             tuple(map(Reference._make, references)),
             tuple(Note(*fields) for fields in notes),
-        ),
-        Linked(name, file, link, final, final_integrity, final_size, tuple(targets), whole),
-    )  # fmt: skip
+        )
+    )
+    return Record(signature, file, Linked._make(linked), encodings, line)

@@ -26,8 +26,7 @@ class Shipment:
         codings: content codings to make siblings for.
         taken: output files that siblings must leave alone: the user's own.
         trusted: signatures of output files as the last build left them.
-        contents: SHA-256 of the output files of the last build, siblings not among them.
-        known: sizes of siblings that the last build found, ``None`` where one does not pay.
+        known: of each file of the last release, the SHA-256 and the sizes of its siblings.
     """
 
     def __init__(
@@ -40,8 +39,7 @@ class Shipment:
         codings: Sequence[str],
         taken: Collection[str],
         trusted: Mapping[str, str],
-        contents: Mapping[str, str],
-        known: Mapping[Task, int | None],
+        known: Mapping[str, tuple[str, Mapping[str, int]]],
     ) -> None:
         self._output = output
         self._cache = cache
@@ -50,8 +48,8 @@ class Shipment:
         self._codings = codings
         self._taken = taken
         self._trusted = trusted
-        self._contents = contents
-        self._sizes: dict[Task, int | None] = dict(known)
+        self._known = known
+        self._sizes: dict[Task, int | None] = {}
         self._shipped: dict[str, tuple[str, list[Codec]]] = {}
         self._waiting: dict[Task, list[tuple[str, bool]]] = {}
         self._lock = threading.Lock()
@@ -73,13 +71,16 @@ class Shipment:
             if file in self._shipped:
                 return
             self._shipped[file] = digest, codecs
-        same = self._contents.get(file) == digest
+        last_digest, last_sizes = self._known.get(file, ("", {}))
+        same = last_digest == digest
         if not (same and self._is_intact(file)):
             self._output.put(file, data(), hold=hold)
         for codec in codecs:
             task = codec, digest
             sibling = file + SIBLING_SUFFIXES[codec.coding]
             with self._lock:
+                if same:
+                    self._sizes[task] = last_sizes.get(codec.coding)
                 if task in self._sizes and (
                     self._sizes[task] is None or (same and self._is_intact(sibling))
                 ):
@@ -98,11 +99,6 @@ class Shipment:
         digest, codecs = self._shipped[file]
         sizes = {codec.coding: self._sizes[codec, digest] for codec in codecs}
         return {coding: size for coding, size in sizes.items() if size is not None}
-
-    def sizes(self) -> Mapping[Task, int | None]:
-        """Return what has been found out about the siblings of what ships."""
-        shipped = {digest for digest, _ in self._shipped.values()}
-        return {task: size for task, size in self._sizes.items() if task[1] in shipped}
 
     def _codecs(self, file: str, size: int) -> list[Codec]:
         return [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
+from typing import NamedTuple
 
 from assetpipe import kinds, mediatypes
 from assetpipe.build.cache import Cache, key
@@ -14,9 +15,10 @@ from assetpipe.kinds.model import Note, Options, Reference, Transformed
 from assetpipe.names import split_suffix
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A file after its transform; its references still read as the author wrote them.
+
+    A named tuple, as each rebuild after an edit makes one of every file.
 
     Attributes:
         name: logical name.

@@ -82,7 +82,7 @@ def publish(
             for put in puts:
                 there.put(put.file, _read(out, put), hold=put.fixed)
             if puts or not _is_current(data, target):
-                there.commit(release, data)
+                there.commit(release.release, data)
     every = sum(1 + len(asset.encodings) for asset in release.assets.values())
     return Published(release.release, tuple(puts), every - len(puts))
 
