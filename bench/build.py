@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from assetpipe.manifest import FILE_NAME, Asset, load
@@ -71,6 +72,15 @@ def unchanged(bench: Bench, runs: int) -> None:
     bench.build_once()
     look = Contender("os.walk and os.stat", [sys.executable, "-c", _LOOK, bench.tree])
     print(table(interleaved([bench.build(lambda: None), look], runs)))
+
+
+def unchanged_peers(bench: Bench, runs: int) -> None:
+    """Measure a build that has nothing to do, beside the peers' in the same case."""
+    bench.build_once()
+    firsts = [peer.contender for peer in peers(bench.source, bench.work)]
+    interleaved(firsts, 1)
+    others = [replace(first, prepare=lambda: None) for first in firsts]
+    print(table(interleaved([*others, bench.build(lambda: None)], runs)))
 
 
 def edit(bench: Bench, runs: int) -> None:
@@ -136,6 +146,7 @@ COMMANDS: dict[str, Callable[[Bench, int], None]] = {
     "edit": edit,
     "peers": compare_peers,
     "unchanged": unchanged,
+    "unchanged-peers": unchanged_peers,
 }
 
 

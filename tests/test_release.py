@@ -430,3 +430,16 @@ def test_an_unknown_encoding_is_refused(tmp_path: Path) -> None:
     """With what was most likely meant."""
     with pytest.raises(ConfigError, match="did you mean zstd"):
         build(Config(source=tmp_path, out=tmp_path / "out", encodings=("zst",)))
+
+
+def test_a_file_of_the_users_own_is_never_taken_for_a_sibling(tmp_path: Path) -> None:
+    """A plain file's sibling makes room for a file of the user's, and comes when that goes."""
+    tree = {"robots.txt": b"User-agent: *\n" * 100, "robots.txt.gz": b"the user's own"}
+    site = Site(tmp_path, tree, plain=["robots.txt", "robots.txt.gz"], encodings=["gzip"])
+    site.build()
+    assert (site.out / "robots.txt.gz").read_bytes() == b"the user's own"
+    assert assets(site.out)["robots.txt"]["encodings"] == {}
+    site.remove("robots.txt.gz")
+    site.build()
+    assert assets(site.out)["robots.txt"]["encodings"].keys() == {"gzip"}
+    assert flaws(site.out) == []

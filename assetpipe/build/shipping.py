@@ -79,7 +79,8 @@ class Shipment:
             task = codec, digest
             sibling = file + SIBLING_SUFFIXES[codec.coding]
             with self._lock:
-                if same:
+                # A plain file without a sibling may owe that to a file of the sibling's name.
+                if same and (codec.coding in last_sizes or not hold):
                     self._sizes[task] = last_sizes.get(codec.coding)
                 if task in self._sizes and (
                     self._sizes[task] is None or (same and self._is_intact(sibling))
