@@ -86,25 +86,28 @@ def unchanged_peers(bench: Bench, runs: int) -> None:
 def edit(bench: Bench, runs: int) -> None:
     """Measure a build after an edit of one leaf, beside one that has nothing to do."""
     bench.build_once()
-    name = _leaf(bench.assets())
-    print(f"The leaf is {name}.\n")
+    least, *_, most = _leaves(bench.assets())
     edits = iter(range(sys.maxsize))
 
-    def change() -> None:
+    def change(name: str) -> None:
         path = bench.tree / name
         with path.open("a") as file:
             file.write("\n" + _EDITS[path.suffix].format(next(edits)) + "\n")
 
-    contenders = [bench.build(change, "after an edit"), bench.build(lambda: None, "unchanged")]
+    contenders = [
+        bench.build(lambda: change(most), f"after an edit of {most}"),
+        bench.build(lambda: change(least), f"after an edit of {least}"),
+        bench.build(lambda: None, "unchanged"),
+    ]
     print(table(interleaved(contenders, runs)))
 
 
-def _leaf(assets: dict[str, Asset]) -> str:
-    """Return the file that refers to nothing and that most others refer to: the worst edit."""
-    referrers = dict.fromkeys(assets, 0)
-    for asset in assets.values():
+def _leaves(assets: dict[str, Asset]) -> list[str]:
+    """Return the files that refer to nothing, those that most others see last."""
+    referrers: dict[str, set[str]] = {name: set() for name in assets}
+    for name, asset in assets.items():
         for target in asset.references:
-            referrers[target] += 1
+            referrers[target].add(name)
     leaves = [
         name
         for name, asset in assets.items()
@@ -112,7 +115,17 @@ def _leaf(assets: dict[str, Asset]) -> str:
     ]
     if not leaves:
         sys.exit("the tree has no stylesheet or script without references")
-    return max(leaves, key=lambda name: referrers[name])
+    return sorted(leaves, key=lambda name: (len(_seen_by(name, referrers)), assets[name].size))
+
+
+def _seen_by(name: str, referrers: dict[str, set[str]]) -> set[str]:
+    """Return all files that an edit of one renames."""
+    seen, todo = {name}, [name]
+    while todo:
+        new = referrers[todo.pop()] - seen
+        seen |= new
+        todo += new
+    return seen
 
 
 def compare_peers(bench: Bench, runs: int) -> None:
