@@ -150,10 +150,15 @@ class Output:
     def put(self, file: str, data: bytes, *, hold: bool = False) -> None:
         """Write a file, whole or not at all; with ``hold``, not before ``commit``.
 
+        What lies there already stays: some file systems flush to disk what replaces a file,
+        which would make the first build after an upgrade ten times as long.
+
         Raises:
             OutsideError: the disk is full, or the folder cannot be written.
         """
         with self._errors(file):
+            if self._holds(file, data):
+                return
             self._make_folder(_STAGING)
             staged = self._path(f"{_STAGING}/{os.getpid()}-{next(_numbers)}")
             with open(staged, "wb") as opened:
@@ -162,6 +167,12 @@ class Output:
                 self._held[file] = staged
             else:
                 self._place(staged, file)
+
+    def _holds(self, file: str, data: bytes) -> bool:
+        seen = self.files.get(file)
+        if seen is None or not seen.startswith(f"{len(data)}-"):
+            return False
+        return Path(self._path(file)).read_bytes() == data
 
     def _place(self, staged: str, file: str) -> None:
         self._make_folder(os.path.dirname(file))
@@ -187,11 +198,12 @@ class Output:
         with self._errors(manifest.FILE_NAME):
             # All that can fail for lack of room is written by now: what is left are renames.
             self.put(manifest.FILE_NAME, data, hold=True)
-            last = self._held.pop(manifest.FILE_NAME)
+            last = self._held.pop(manifest.FILE_NAME, None)
             for file, staged in sorted(self._held.items()):
                 self._place(staged, file)
             self._held.clear()
-            self._place(last, manifest.FILE_NAME)
+            if last is not None:
+                self._place(last, manifest.FILE_NAME)
             self._new.clear()
             self.clear_staging()
 
