@@ -19,7 +19,7 @@ from werkzeug.wsgi import wrap_file
 from assetpipe.errors import AssetpipeError, ConfigError, ManifestError, UnknownAssetError
 from assetpipe.manifest import FILE_NAME, load
 from assetpipe.names import nearest
-from assetpipe.serve.project import output_folder, project_folder
+from assetpipe.serve.project import DEFAULT_OUT, is_configured, output_folder, project_folder
 from assetpipe.serve.resolver import ManifestResolver, Resolver, SourceResolver
 from assetpipe.serve.static import CHUNK, StaticFiles
 
@@ -48,6 +48,10 @@ _KEYS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "ASSETPIPE_CDN_URL": (
         "a URL such as https://cdn.example.com/assets",
         _starts_with("https://", "http://", "//"),
+    ),
+    "ASSETPIPE_MANIFEST": (
+        "the path of a manifest.json",
+        lambda value: isinstance(value, str | os.PathLike) and "://" not in str(value),
     ),
     "ASSETPIPE_MODE": ('"manifest" or "source"', lambda value: value in ("manifest", "source")),
     "ASSETPIPE_OUT": ("a path", lambda value: isinstance(value, str | os.PathLike)),
@@ -83,7 +87,9 @@ class AssetPipe:
           default when ``app.debug``, leaves Flask as it is.
         - ``ASSETPIPE_OUT``: folder of the release, relative to the project's folder, which is
           the nearest one at or above ``app.root_path`` with a pyproject.toml or assetpipe.toml.
-          Default: the ``out`` of that file, else ``build/static``.
+          Default: the ``out`` of that file, else ``build/static``. Without such a file the
+          current folder is looked at, too, since that is where a build without one writes.
+        - ``ASSETPIPE_MANIFEST``: path of the manifest itself, instead of ``ASSETPIPE_OUT``.
         - ``ASSETPIPE_CDN_URL``: URL below which the release was published. Default: none, the
           app serves it.
         - ``ASSETPIPE_STRICT``: raise an error for a name that the release does not have, instead
@@ -392,8 +398,14 @@ def _auto_reload(app: Flask) -> bool:
 
 def _manifest_path(app: Flask) -> Path:
     project = project_folder(Path(app.root_path))
+    manifest = app.config.get("ASSETPIPE_MANIFEST")
+    if manifest:
+        return project / Path(manifest)
     out = app.config.get("ASSETPIPE_OUT")
-    return (project / out if out else output_folder(project)) / FILE_NAME
+    if is_configured(project):
+        return (project / out if out else output_folder(project)) / FILE_NAME
+    places = [folder / (out or DEFAULT_OUT) / FILE_NAME for folder in (project, Path.cwd())]
+    return next(filter(Path.is_file, places), places[0])
 
 
 def _signature(path: Path) -> tuple[int, ...]:

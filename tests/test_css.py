@@ -250,6 +250,9 @@ def test_a_sheet_that_was_minified_before_keeps_its_source_map() -> None:
             b"\xef\xbb\xbf\xc3\xa9{b:url(NEW)}",
             id="BOM",
         ),
+        pytest.param(
+            b"\xef\xbb\xbfa{b:url(c)}", "utf-8", b"\xef\xbb\xbfa{b:url(NEW)}", id="BOM and ASCII"
+        ),
         pytest.param(b"\xe9{b:url(\xe9)}", "latin-1", b"\xe9{b:url(NEW)}", id="Latin 1"),
         pytest.param(
             b'@charset "shift_jis";a{b:"\x83\x5c";c:url(d)}',
@@ -268,6 +271,12 @@ def test_a_sheet_that_was_minified_before_keeps_its_source_map() -> None:
             "utf-16-le",
             b"\xff\xfe" + "é{b:url(NEW)}".encode("utf-16-le"),
             id="UTF-16, little end first",
+        ),
+        pytest.param(
+            b"\xff\xfe" + "a{b:url(c)}".encode("utf-16-le"),
+            "utf-16-le",
+            b"\xff\xfe" + "a{b:url(NEW)}".encode("utf-16-le"),
+            id="UTF-16 of ASCII characters",
         ),
         pytest.param(
             b"\xfe\xff" + "𝄞{b:url(c)}".encode("utf-16-be"),

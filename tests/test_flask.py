@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 import subprocess
 import sys
 import time
@@ -695,3 +696,40 @@ def test_importing_the_extension_loads_flask_and_nothing_of_the_build_side() -> 
     assert "assetpipe.flask" in loaded
     assert not [name for name in loaded if name.startswith((*BUILD_SIDE, "click"))]
     assert {name for name in loaded if not name.startswith("assetpipe")} <= {"tomllib"}
+
+
+@pytest.mark.parametrize(
+    ("config", "where"),
+    [
+        pytest.param({"ASSETPIPE_OUT": "made"}, "{root}/made", id="below the app's folder"),
+        pytest.param({"ASSETPIPE_OUT": "made"}, "{here}/made", id="below the current folder"),
+        pytest.param({}, "{here}/build/static", id="where a build without settings writes"),
+        pytest.param(
+            {"ASSETPIPE_MANIFEST": "made/manifest.json"}, "{root}/made", id="by its manifest"
+        ),
+    ],
+)
+def test_a_release_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, str], where: str
+) -> None:
+    """Without a configuration file the release lies beside the app or in the current folder."""
+    root, here = tmp_path / "root", tmp_path / "here"
+    root.mkdir()
+    here.mkdir()
+    monkeypatch.chdir(here)
+    write_release(Path(where.format(root=root, here=here)), {"css/app.css": b"a{}"})
+    app = Flask("somewhere", root_path=str(root), static_folder=None)
+    app.config |= config
+    AssetPipe(app)
+    with app.test_request_context():
+        assert re.fullmatch(
+            r"/static/css/app\.[0-9a-f]{12}\.css", app.url_for("static", filename="css/app.css")
+        )
+
+
+def test_a_manifest_at_a_url_is_refused(tmp_path: Path) -> None:
+    """What cannot be read is said at once."""
+    app = Flask("somewhere", root_path=str(tmp_path), static_folder=None)
+    app.config["ASSETPIPE_MANIFEST"] = "https://cdn.example.com/manifest.json"
+    with pytest.raises(ConfigError, match="ASSETPIPE_MANIFEST"):
+        AssetPipe(app)

@@ -50,6 +50,27 @@ def test_only_what_is_missing_is_put(tmp_path: Path) -> None:
     assert flaws(target) == []
 
 
+def test_a_torn_file_of_the_target_is_mended(tmp_path: Path) -> None:
+    """A copy that broke off once does not stay so, whatever its name says of its content."""
+    out, target = make(tmp_path), tmp_path / "target"
+    publish(out, target)
+    victim = next((target / "css").glob("*.css"))
+    victim.write_bytes(victim.read_bytes()[:100])
+    (put,) = publish(out, target).puts
+    assert (target / put.file, put.reason) == (victim, "size differs")
+    assert contents(target) == contents(out)
+
+
+def test_a_release_without_new_files_is_published(tmp_path: Path) -> None:
+    """A release that only lacks a file is still another one."""
+    target = tmp_path / "target"
+    publish(make(tmp_path, **{"img/b.svg": "<svg/>"}), target)
+    (tmp_path / "static" / "img" / "b.svg").unlink()
+    out = make(tmp_path)
+    publish(out, target)
+    assert (target / manifest.FILE_NAME).read_bytes() == (out / manifest.FILE_NAME).read_bytes()
+
+
 def test_files_of_earlier_releases_stay(tmp_path: Path) -> None:
     """Pages from before the deploy still find their files."""
     target = tmp_path / "target"
@@ -73,7 +94,7 @@ def test_a_failure_leaves_the_last_release(tmp_path: Path, monkeypatch: pytest.M
     target = tmp_path / "target"
     publish(make(tmp_path), target)
     before = contents(target)
-    out = make(tmp_path, **{"img/a.svg": "<svg/>" * 200})
+    out = make(tmp_path, **{"img/a.svg": "<svg/>" * 200, "robots.txt": "User-agent: x\n"})
     puts = len(publish(out, target, dry_run=True).puts)
     whole = Output.put
     for position in range(puts + 1):

@@ -437,6 +437,16 @@ def test_methods_without_a_framework(tmp_path: Path) -> None:
     assert (response.status, dict(response.headers)["Allow"]) == (405, "GET, HEAD")
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_304_is_bare_without_a_framework(tmp_path: Path, method: str) -> None:
+    """It has no body and describes none, so that no server needs to cut it off (15.4.5)."""
+    files = StaticFiles(tmp_path, write_release(tmp_path))
+    headers = {"if-none-match": "*", "accept-encoding": "br"}
+    response = files.respond(method, FILE, headers)
+    assert (response.status, response.body) == (304, None)
+    assert not [name for name, _ in response.headers if name.startswith("Content-")]
+
+
 def test_a_missing_sibling_is_answered_with_the_file_itself(tmp_path: Path) -> None:
     """The answer says what it is: no Content-Encoding, and the entity tag of the file."""
     files = StaticFiles(tmp_path, write_release(tmp_path))

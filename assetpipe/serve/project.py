@@ -15,10 +15,12 @@ _CONFIG_FILES = ("assetpipe.toml", "pyproject.toml")
 
 def project_folder(start: Path) -> Path:
     """Return the nearest folder at or above ``start`` with a configuration file, else ``start``."""
-    for folder in (start, *start.parents):
-        if any((folder / name).is_file() for name in _CONFIG_FILES):
-            return folder
-    return start
+    return next(filter(is_configured, (start, *start.parents)), start)
+
+
+def is_configured(folder: Path) -> bool:
+    """Say whether a folder has a configuration file."""
+    return any((folder / name).is_file() for name in _CONFIG_FILES)
 
 
 def output_folder(project: Path) -> Path:
