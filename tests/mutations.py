@@ -41,6 +41,13 @@ class Mutation(NamedTuple):
 
 BUILD = [
     Mutation(
+        "a release made again keeps its old place in the history",
+        "build/output.py",
+        "        self._renew(history)\n",
+        "",
+        "test_release.py -k made_again",
+    ),
+    Mutation(
         "the name hashes the bytes before references are filled in",
         "build/link.py",
         "or names.fingerprinted(file.name, digest)",
@@ -176,15 +183,15 @@ BUILD = [
     Mutation(
         "the output folder is not looked at again after waiting",
         "build/__init__.py",
-        "if output.signature(FILE_NAME) != current:",
+        "if waited or output.signature(FILE_NAME) != current:",
         "if False:",
         "test_crash.py -k looks_again",
     ),
     Mutation(
         "a release's manifest is written first",
         "build/pipeline.py",
-        "        self._pool.wait(_ENCODE, progress)\n        assets =",
-        "        assets =",
+        "        self._pool.wait(_ENCODE, progress)\n        known =",
+        "        known =",
         "test_release.py -k 'sound or sibling'",
     ),
     Mutation(
@@ -192,7 +199,7 @@ BUILD = [
         "build/output.py",
         'staged = self._path(f"{_STAGING}/{os.getpid()}-{next(_numbers)}")',
         "self._make_folder(os.path.dirname(file))\n            staged = self._path(file)",
-        "test_crash.py -k killed_leaves",
+        "test_crash.py -k failure_keeps_plain",
     ),
     Mutation(
         "the manifest is replaced before files of fixed names",
@@ -212,8 +219,8 @@ BUILD = [
     Mutation(
         "nobody locks",
         "build/output.py",
-        "            self._wait_for(descriptor, timeout, waiting)\n",
-        "",
+        "waited = self._wait_for(descriptor, timeout, waiting)",
+        "waited = False",
         "test_crash.py -k 'waits or wait_for_ever'",
     ),
     Mutation(
@@ -296,7 +303,7 @@ BUILD = [
     Mutation(
         "a file of a fixed name is taken for the last build's",
         "build/shipping.py",
-        "same = self._contents.get(file) == digest",
+        "same = last_digest == digest",
         "same = True",
         "test_incremental.py -k edited_plain",
     ),
@@ -422,8 +429,8 @@ BUILD = [
     Mutation(
         "the manifest has the order of a dictionary",
         "manifest.py",
-        "for name, asset in sorted(assets.items())",
-        "for name, asset in reversed(assets.items())",
+        "for coding, size in sorted(encodings.items())",
+        "for coding, size in reversed(list(encodings.items()))",
         "test_release.py -k 'manifest or sorted'",
     ),
     Mutation(

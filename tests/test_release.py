@@ -20,6 +20,7 @@ import zstandard
 
 from assetpipe import manifest
 from assetpipe.build import Config, build
+from assetpipe.build.output import Output
 from assetpipe.errors import ConfigError, ManifestError
 from tests.site import (
     DECODERS,
@@ -443,3 +444,15 @@ def test_a_file_of_the_users_own_is_never_taken_for_a_sibling(tmp_path: Path) ->
     site.build()
     assert assets(site.out)["robots.txt"]["encodings"].keys() == {"gzip"}
     assert flaws(site.out) == []
+
+
+def test_a_release_made_again_is_the_newest_again(tmp_path: Path) -> None:
+    """After going back to an earlier release and on to a new one, ``clean`` keeps those two."""
+    site = Site(tmp_path, {"a.css": "a{}"})
+    first = site.build().id
+    for text in ("b{}", "a{}", "c{}"):
+        settle()
+        site.write("a.css", text)
+        last = site.build().id
+    Output(site.out).clean(2)
+    assert {path.stem for path in (site.out / ".releases").iterdir()} == {first, last}

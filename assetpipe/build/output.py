@@ -168,6 +168,12 @@ class Output:
             else:
                 self._place(staged, file)
 
+    def _renew(self, history: str) -> None:
+        """Make a release that is made again the newest again: ``clean`` goes by these times."""
+        with self._errors(history):
+            os.utime(self._path(history))
+            self.files[history] = signature(os.stat(self._path(history)))
+
     def _holds(self, file: str, data: bytes) -> bool:
         seen = self.files.get(file)
         if seen is None or not seen.startswith(f"{len(data)}-"):
@@ -195,6 +201,7 @@ class Output:
         """
         history = f"{manifest.HISTORY}/{release}.json"
         self.put(history, data)
+        self._renew(history)
         with self._errors(manifest.FILE_NAME):
             # All that can fail for lack of room is written by now: what is left are renames.
             self.put(manifest.FILE_NAME, data, hold=True)

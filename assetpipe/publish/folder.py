@@ -77,7 +77,6 @@ def publish(
     puts = _plan(out, release, there)
     if not dry_run:
         with there.locked(lock_timeout, waiting):
-            there.clear_staging()
             puts = _plan(out, release, there)
             for put in puts:
                 there.put(put.file, _read(out, put), hold=put.fixed)
