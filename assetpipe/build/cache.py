@@ -161,14 +161,6 @@ class Cache:
             (self.folder / "size").write_text(str(left))
         return Usage(count, left)
 
-    def clear(self) -> None:
-        """Remove every entry."""
-        import shutil
-
-        shutil.rmtree(self._entries, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            (self.folder / "size").unlink()
-
     def _walk(self) -> Iterator[tuple[float, int, str]]:
         """Yield each file's time of last use, size and path."""
         for folder, _, names in os.walk(self._entries):
