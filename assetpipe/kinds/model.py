@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-Role = Literal["url", "import", "module", "worker", "sourcemap"]
+Role = Literal["url", "import", "module", "worker", "sourcemap", "map", "integrity"]
 """How a reference is used.
 
 ``url``: any URL relative to the file (CSS ``url()``, JavaScript ``new URL(…, import.meta.url)``);
 ``import``: a stylesheet's ``@import``; ``module``: an ECMAScript module specifier, where a name
-without ``./`` is not a URL; ``worker``: ``importScripts``; ``sourcemap``: ``sourceMappingURL``.
+without ``./`` is not a URL; ``worker``: ``importScripts``; ``sourcemap``: ``sourceMappingURL`` as
+the author wrote it; ``map``: the empty place for the URL of the file's own new source map;
+``integrity``: what stands there is not a URL, but the integrity (W3C SRI) of the file that the
+specifier names.
 """
+
+SourceMaps = Literal["off", "linked", "hidden"]
+"""What becomes of source maps: none are made; made and named by the code; made, but not named."""
 
 
 class Reference(NamedTuple):
@@ -54,11 +60,32 @@ class Options:
         minify: write the smallest equal program; ``False`` for ``*.min.*`` and on request.
         module: the file's name says that it is an ECMAScript module (``.mjs``).
         worker: the file is configured to be a worker, so ``importScripts`` counts.
+        source_maps: whether a way back to the source is kept.
     """
 
     minify: bool = True
     module: bool = False
     worker: bool = False
+    source_maps: SourceMaps = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """The way back from a changed body to its source (ECMA-426).
+
+    Attributes:
+        mappings: the mappings of the body, encoded as in a source map; index 0 is the source.
+        names: what the indices of names in ``mappings`` stand for.
+        url: the source map that the source itself names; empty if it names none.
+        line: line of that URL in the source, from 1.
+        column: its column, from 1, in characters.
+    """
+
+    mappings: str
+    names: tuple[str, ...] = ()
+    url: str = ""
+    line: int = 0
+    column: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +99,15 @@ class Transformed:
         encoding: the Python codec in which ASCII text must be spliced into ``body``
             (``"utf-8"``, ``"utf-16-le"``, ``"utf-16-be"``, or ``"latin-1"`` for any other
             ASCII-compatible encoding). Only ``"utf-8"`` is announced as ``charset``.
+        mapped: the way back to the source, where source maps are wanted and the body is not, or
+            after linking may not be, the source's own bytes.
     """
 
     body: bytes
     references: tuple[Reference, ...] = ()
     notes: tuple[Note, ...] = ()
     encoding: str = "utf-8"
+    mapped: Mapped | None = None
 
 
 class Kind(Protocol):
