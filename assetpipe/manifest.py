@@ -30,6 +30,7 @@ class Asset:
         immutable: its name changes with its bytes, so that it may be cached for ever.
         encodings: size in bytes of each precompressed sibling, by content coding.
         references: logical names that it refers to, sorted.
+        source_map: output file of the source map that was made for it; empty if there is none.
     """
 
     file: str
@@ -39,6 +40,7 @@ class Asset:
     immutable: bool
     encodings: Mapping[str, int] = field(default_factory=dict)
     references: tuple[str, ...] = ()
+    source_map: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,13 @@ class Manifest:
 def line(name: str, asset: Asset) -> str:
     """Return an asset's line of the manifest, its keys sorted."""
     # By hand, as the standard encoder takes a hundred times as long for many small values.
+    source_map = f'"source_map":{quoted(asset.source_map)},' if asset.source_map else ""
     return (
         f'{quoted(name)}:{{"encodings":{{{_sizes(asset.encodings)}}},"file":{quoted(asset.file)},'
         f'"immutable":{"true" if asset.immutable else "false"},'
         f'"integrity":{quoted(asset.integrity)},'
         f'"references":[{",".join(map(quoted, asset.references))}],"size":{asset.size},'
-        f'"type":{quoted(asset.type)}}}'
+        f'{source_map}"type":{quoted(asset.type)}}}'
     )
 
 
@@ -132,6 +135,7 @@ def loads(data: bytes, *, where: str) -> Manifest:
                 immutable=entry["immutable"],
                 encodings=entry.get("encodings", {}),
                 references=tuple(entry.get("references", ())),
+                source_map=entry.get("source_map", ""),
             )
             for name, entry in document["assets"].items()
         }

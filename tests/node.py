@@ -1,7 +1,8 @@
 """The Node packages that some tests compare with: pinned, installed once, never shipped.
 
 assetpipe itself needs no Node. The tests ask acorn and es-module-lexer for a second opinion on
-every script, because an independent parser is what finds the faults of our own.
+every script, and trace-mapping and remapping on every source map, because independent code is what
+finds the faults of our own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ from typing import NoReturn
 
 import pytest
 
-PACKAGES = {"acorn": "8.19.0", "acorn-walk": "8.3.5", "es-module-lexer": "3.0.5"}
+PACKAGES = {
+    "@jridgewell/remapping": "2.3.5",
+    "@jridgewell/trace-mapping": "0.3.31",
+    "acorn": "8.19.0",
+    "acorn-walk": "8.3.5",
+    "es-module-lexer": "3.0.5",
+    "esbuild": "0.28.2",
+}
 SCRIPTS = Path(__file__).parent / "js"
 MODULES_VARIABLE = "ASSETPIPE_NODE_MODULES"
 
@@ -46,7 +54,7 @@ def node_modules() -> Path:
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             raise NodeUnavailableError(f"{program} is not on PATH")
-    pins = "_".join(f"{name}-{version}" for name, version in PACKAGES.items())
+    pins = "_".join(f"{name.rpartition('/')[2]}-{version}" for name, version in PACKAGES.items())
     home = user_cache("assetpipe-node") / pins
     if not home.is_dir():
         _install(home)

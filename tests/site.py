@@ -61,10 +61,11 @@ def assets(out: Path) -> dict[str, dict[str, Any]]:
 
 
 def shipped(out: Path) -> dict[str, bytes]:
-    """Read the current release: its manifest, and each file and sibling that it names."""
+    """Read the current release: its manifest, and all files that it names."""
     files = {"manifest.json"}
     for asset in assets(out).values():
         files |= {asset["file"] + SUFFIXES.get(coding, "") for coding in ("", *asset["encodings"])}
+        files |= {asset["source_map"]} if "source_map" in asset else set()
     return {file: (out / file).read_bytes() for file in sorted(files)}
 
 

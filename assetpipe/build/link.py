@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from assetpipe import names
 from assetpipe.build.cache import key
 from assetpipe.build.model import Problem, Severity
 from assetpipe.build.transforms import Prepared
+from assetpipe.build.urls import SCHEME, TAIL_SAFE, split_url
 from assetpipe.kinds.model import Reference, Role
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_C0_AND_SPACE: Final = "".join(map(chr, range(33)))
-_TAIL_SAFE = "!#$%&*+,/:;=?@[]~-._|^"
+MAP_SUFFIX = ".map"
+"""What a script's or stylesheet's name gets to name its source map."""
+
 _SUGGESTIONS = 100
 """Looking for near names takes time; nobody reads more of them than this."""
 
@@ -92,6 +92,8 @@ class Resolver:
         Not files of ours are other schemes and hosts, ``#fragment``, bare module specifiers,
         and paths outside the public path.
         """
+        if role == "map":
+            return referrer + MAP_SUFFIX
         if role == "module" and not specifier.startswith(("./", "../", "/")):
             return None
         folder = referrer.rpartition("/")[0]
@@ -103,7 +105,7 @@ class Resolver:
 
     def _find(self, folder: str, specifier: str) -> str | Missing | None:
         path, _ = split_url(specifier)
-        if not path or path.startswith("//") or _SCHEME.match(path):
+        if not path or path.startswith("//") or SCHEME.match(path):
             return None
         segments = [] if path[0] == "/" else [*self._public, *filter(None, folder.split("/"))]
         pieces = [unquote(piece) for piece in path.split("/")]
@@ -162,18 +164,6 @@ class Resolver:
         return self._folders
 
 
-def split_url(specifier: str) -> tuple[str, str]:
-    """Split a URL reference into its path, cleaned as browsers do, and its query and fragment.
-
-    Browsers trim control characters and spaces, drop tabs and line breaks, and read a
-    backslash as a slash (WHATWG URL, 4.4).
-    """
-    cleaned = specifier.strip(_C0_AND_SPACE)
-    cleaned = cleaned.replace("\t", "").replace("\n", "").replace("\r", "")
-    at = min((i for i in (cleaned.find("?"), cleaned.find("#")) if i >= 0), default=len(cleaned))
-    return cleaned[:at].replace("\\", "/"), cleaned[at:]
-
-
 def _url(referrer: str, target: str, role: Role) -> str:
     url = names.relative_url(referrer, target)
     return f"./{url}" if role == "module" and not url.startswith(("./", "../")) else url
@@ -224,6 +214,13 @@ class Linker:
         self._body = body
         self._links: dict[str, list[_Link]] = {}
         self._output: dict[str, str] = {}
+        self._integrity: dict[str, str] = {}
+        # Files that hold the integrity of others, which changes though a fixed name does not.
+        self._checking = {
+            name
+            for name, file in files.items()
+            if any(reference.role == "integrity" for reference in file.references)
+        }
         self.problems: list[Problem] = []
 
     def link(self) -> Iterator[tuple[Linked, bytes | None]]:
@@ -231,7 +228,9 @@ class Linker:
         targets = {name: self._targets(file) for name, file in self._files.items()}
         self._output = {name: name for name in self._files if self._fixed(name)}
         graph = {
-            name: [target for target in found if target not in self._output]
+            name: [
+                target for target in found if target not in self._output or name in self._checking
+            ]
             for name, found in targets.items()
             if found
         }
@@ -239,7 +238,9 @@ class Linker:
             if len(group) > 1 or group[0] in graph.get(group[0], ()):
                 self._name_group(group, targets)
             for name in group:
-                yield self._reuse(name) or self._finish(self._files[name], targets[name])
+                linked, data = self._reuse(name) or self._finish(self._files[name], targets[name])
+                self._integrity[name] = linked.integrity
+                yield linked, data
 
     def final(self, name: str) -> bytes:
         """Return the final bytes of a file that has been linked."""
@@ -257,7 +258,7 @@ class Linker:
             target = self._resolver.resolve(file.name, reference.specifier, reference.role)
             if isinstance(target, str):
                 yield _Link(reference, target)
-            elif target is not None and report:
+            elif target is not None and report and reference.role != "integrity":
                 self._report(file, reference, target)
 
     def _report(self, file: Prepared, reference: Reference, missing: Missing) -> None:
@@ -287,9 +288,11 @@ class Linker:
             parts += [name, self._files[name].digest, str(len(targets[name]))]
             for target in targets[name]:
                 parts += [target, "" if target in members else self._output[target]]
+                if name in self._checking:
+                    parts.append(self._integrity.get(target, ""))
         digest = key(*parts)
         for name in group:
-            self._output[name] = names.fingerprinted(name, key(digest, name))
+            self._output.setdefault(name, names.fingerprinted(name, key(digest, name)))
 
     def _reuse(self, name: str) -> tuple[Linked, None] | None:
         """Return what the last build linked, if all that it depends on is as it was."""
@@ -297,7 +300,10 @@ class Linker:
             return None
         last, output = self._last[name], self._output
         for target in last.references:
-            if output[target] != self._last[target].file:
+            before = self._last[target]
+            if output[target] != before.file:
+                return None
+            if name in self._checking and self._integrity.get(target) != before.integrity:
                 return None
         output[name] = last.file
         return last, None
@@ -334,19 +340,37 @@ class Linker:
         return [edit for link in links if (edit := self._edit(file, link)) is not None]
 
     def _edit(self, file: Prepared, link: _Link) -> Edit | None:
-        target, reference = self._output[link.target], link.reference
-        path, tail = split_url(reference.specifier)
-        if target == link.target and not path.startswith("/"):
-            return None  # the name stays, and so does the URL that leads to it
-        url = _url(file.name, target, reference.role)
-        quoted = quote(tail, safe=_TAIL_SAFE, errors="replace") if tail else ""
-        if quoted != tail:
-            # A quote or parenthesis in it means what it means (`#svgView(viewBox(…))`): where
-            # the author could write it without an escape, it stays.
-            written = tail.encode(file.encoding, "replace")
-            if self._body(file)[reference.start : reference.end].endswith(written):
-                return Edit(reference.start, reference.end - len(written), url)
-        return Edit(reference.start, reference.end, url + quoted)
+        reference, target = link.reference, link.target
+        if reference.role == "integrity":
+            # Of files that refer to each other, neither can hold the hash of the other.
+            return Edit(reference.start, reference.end, self._integrity.get(target, ""))
+        return edit(file, reference, target, self._output[target], lambda: self._body(file))
+
+
+def edit(
+    file: Prepared, reference: Reference, target: str, output: str, body: Callable[[], bytes]
+) -> Edit | None:
+    """Return the edit that makes a URL lead to its target's final name, if it must change.
+
+    Args:
+        file: the file that refers.
+        reference: the URL in it.
+        target: logical name of what it leads to.
+        output: the target's output file.
+        body: returns the bytes of the file that refers.
+    """
+    path, tail = split_url(reference.specifier)
+    if output == target and reference.role != "map" and not path.startswith("/"):
+        return None  # the name stays, and so does the URL that leads to it
+    url = _url(file.name, output, reference.role)
+    quoted = quote(tail, safe=TAIL_SAFE, errors="replace") if tail else ""
+    if quoted != tail:
+        # A quote or parenthesis in it means what it means (`#svgView(viewBox(…))`): where
+        # the author could write it without an escape, it stays.
+        written = tail.encode(file.encoding, "replace")
+        if body()[reference.start : reference.end].endswith(written):
+            return Edit(reference.start, reference.end - len(written), url)
+    return Edit(reference.start, reference.end, url + quoted)
 
 
 def splice(body: bytes, edits: Sequence[Edit], encoding: str) -> bytes:

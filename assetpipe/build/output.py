@@ -279,8 +279,12 @@ class Output:
 
 
 def _files_of(release: Manifest) -> set[str]:
+    assets = release.assets.values()
     return {
-        asset.file + suffix
-        for asset in release.assets.values()
-        for suffix in ("", *(SIBLING_SUFFIXES[coding] for coding in asset.encodings))
+        *(asset.source_map for asset in assets if asset.source_map),
+        *(
+            asset.file + suffix
+            for asset in assets
+            for suffix in ("", *(SIBLING_SUFFIXES[coding] for coding in asset.encodings))
+        ),
     }

@@ -51,14 +51,16 @@ class State:
         records: by logical name.
         output: signature of each file of its release in the output folder.
         settings: hash of the configuration that decides what references lead to.
+        names: hash of the names of all files that were found.
     """
 
     records: Mapping[str, Record]
     output: Mapping[str, str]
     settings: str
+    names: str
 
 
-NOTHING = State({}, {}, "")
+NOTHING = State({}, {}, "", "")
 
 
 def load(store: Cache, config: Config) -> State:
@@ -76,6 +78,7 @@ def load(store: Cache, config: Config) -> State:
         {fields[1][0]: _record(*fields) for fields in stored["records"]},
         stored["output"],
         stored["settings"],
+        stored["names"],
     )
 
 
@@ -86,9 +89,13 @@ def save(store: Cache, config: Config, state: State) -> None:
         "records": [_fields(record) for record in state.records.values()],
         "output": dict(state.output),
         "settings": state.settings,
+        "names": state.names,
     }
     store.put(SECTION, key("records", identity(config)), marshal.dumps(stored))
 
+
+_REFERENCES = Prepared._fields.index("references")
+_NOTES = Prepared._fields.index("notes")
 
 # Records are stored as plain tuples by ``marshal``: they are read and written whole on every
 # rebuild, and JSON takes six times as long. The entry is ours alone and checked when read.
@@ -96,20 +103,16 @@ def save(store: Cache, config: Config, state: State) -> None:
 
 def _fields(record: Record) -> tuple[Any, ...]:
     signature, prepared, linked, encodings, line = record
-    *plain, references, notes = prepared
-    stored = [*plain, list(map(tuple, references)), list(map(astuple, notes))]
+    references, notes = prepared.references, prepared.notes
+    stored = [*prepared]
+    stored[_REFERENCES] = list(map(tuple, references))
+    stored[_NOTES] = list(map(astuple, notes))
     return signature, stored, tuple(linked), encodings, line
 
 
 def _record(
     signature: str, prepared: list[Any], linked: list[Any], encodings: dict[str, int], line: str
 ) -> Record:
-    *plain, references, notes = prepared
-    file = Prepared._make(
-        (
-            *plain,
-            tuple(map(Reference._make, references)),
-            tuple(Note(*fields) for fields in notes),
-        )
-    )
-    return Record(signature, file, Linked._make(linked), encodings, line)
+    prepared[_REFERENCES] = tuple(map(Reference._make, prepared[_REFERENCES]))
+    prepared[_NOTES] = tuple(Note(*fields) for fields in prepared[_NOTES])
+    return Record(signature, Prepared._make(prepared), Linked._make(linked), encodings, line)

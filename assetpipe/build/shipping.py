@@ -55,7 +55,14 @@ class Shipment:
         self._lock = threading.Lock()
 
     def ship(
-        self, file: str, digest: str, size: int, *, hold: bool, data: Callable[[], bytes]
+        self,
+        file: str,
+        digest: str,
+        size: int,
+        *,
+        hold: bool,
+        encoded: bool,
+        data: Callable[[], bytes],
     ) -> None:
         """Write a file and queue its siblings, unless the output folder holds them already.
 
@@ -64,9 +71,10 @@ class Shipment:
             digest: SHA-256 of its bytes.
             size: their number.
             hold: keep it back until the release is committed, as its name is not new.
+            encoded: let it have siblings.
             data: gives the bytes; called at once, if at all.
         """
-        codecs = self._codecs(file, size)
+        codecs = self._codecs(file, size) if encoded else []
         with self._lock:
             if file in self._shipped:
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 Role = Literal["url", "import", "module", "worker", "sourcemap", "map", "integrity"]
 """How a reference is used.
@@ -44,12 +44,21 @@ class Reference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A warning about one file, at a place in its source (``line`` 0: about the whole file)."""
+    """A warning about one file, at a place in its source (``line`` 0: about the whole file).
+
+    Attributes:
+        message: what is wrong, one sentence without a final full stop.
+        line: from 1.
+        column: from 1, in characters.
+        hint: what to do.
+        file: another file that it is about, as a person would write its path.
+    """
 
     message: str
     line: int = 0
     column: int = 0
     hint: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +67,36 @@ class Options:
 
     Attributes:
         minify: write the smallest equal program; ``False`` for ``*.min.*`` and on request.
+        minifier: what writes scripts smaller: ``assetpipe``, or another one and its version.
         module: the file's name says that it is an ECMAScript module (``.mjs``).
         worker: the file is configured to be a worker, so ``importScripts`` counts.
         source_maps: whether a way back to the source is kept.
+        made: the build itself made the source, of something else, so that a way back is kept even
+            if the body is the source.
     """
 
     minify: bool = True
+    minifier: str = "assetpipe"
     module: bool = False
     worker: bool = False
     source_maps: SourceMaps = "off"
+    made: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Minified:
+    """A script as another minifier wrote it.
+
+    Attributes:
+        code: the script.
+        mappings: its mappings to the source, encoded as in a source map (ECMA-426), index 0 being
+            the source; empty unless asked for.
+        names: what the indices of names in ``mappings`` stand for.
+    """
+
+    code: str
+    mappings: str = ""
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +106,8 @@ class Mapped:
     Attributes:
         mappings: the mappings of the body, encoded as in a source map; index 0 is the source.
         names: what the indices of names in ``mappings`` stand for.
+        places: of each of the body's references the line and column behind its last character,
+            both from 0, the column in UTF-16 code units: what linking moves begins there.
         url: the source map that the source itself names; empty if it names none.
         line: line of that URL in the source, from 1.
         column: its column, from 1, in characters.
@@ -83,6 +115,7 @@ class Mapped:
 
     mappings: str
     names: tuple[str, ...] = ()
+    places: tuple[tuple[int, int], ...] = ()
     url: str = ""
     line: int = 0
     column: int = 0
@@ -120,3 +153,76 @@ class Kind(Protocol):
 
     def transform(self, data: bytes, options: Options) -> Transformed:
         """Transform one file's bytes. Never raises for bad input: it ships untouched, noted."""
+
+
+@runtime_checkable
+class Adopter(Kind, Protocol):
+    """A format for which another program may do the minifying."""
+
+    def adopt(self, data: bytes, options: Options, minified: Minified) -> Transformed:
+        """Make the result of what another minifier wrote, as far as that can be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What a compiler made of a file.
+
+    Attributes:
+        data: the result.
+        source_map: its source map; empty if there is none. The paths in it are relative to the
+            folder of the file that was compiled, or absolute.
+        needs: paths of the other files that were read: when one changes, the result is made anew.
+    """
+
+    data: bytes
+    source_map: bytes = b""
+    needs: tuple[str, ...] = ()
+
+
+class CompileError(Exception):
+    """A compiler does not accept a file.
+
+    Attributes:
+        message: what is wrong.
+        path: the file to mend, which may be one that was imported.
+        line: from 1; 0 if unknown.
+        column: from 1; 0 if unknown.
+    """
+
+    def __init__(self, message: str, path: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(message, path, line, column)
+        self.message = message
+        self.path = path
+        self.line = line
+        self.column = column
+
+
+class Compiler(Protocol):
+    """A format that becomes another one, which goes on from there as if its author had written it.
+
+    Unlike a kind it may read other files, for its language has imports.
+
+    Attributes:
+        name: of the format, for messages.
+        produces: suffix of the format it becomes, such as ``.css``.
+    """
+
+    name: str
+    produces: str
+
+    def version(self) -> str:
+        """Return the version of the code and of the compiler that it uses."""
+
+    def is_partial(self, name: str) -> bool:
+        """Say whether a file, by its name, only serves to be imported and does not ship itself."""
+
+    def compile(self, path: str, data: bytes) -> Compiled:
+        """Compile one file.
+
+        Args:
+            path: where it lies, for imports relative to it.
+            data: its bytes.
+
+        Raises:
+            CompileError: it, or a file that it imports, has an error.
+        """

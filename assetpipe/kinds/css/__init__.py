@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from ..model import Kind, Note, Options, Reference, Transformed
+from ..model import Kind, Mapped, Note, Options, Reference, Transformed
+from ..sourcemap.mappings import between, places
 from ..text import Lines, Text, decode
 from .minify import NotUnderstoodError, minify
-from .scan import Found, Scan, scan
+from .positions import pair
+from .scan import Found, Scan, SourceMap, scan
+from .tokens import WHITE
 
-_VERSION = "1"
+_VERSION = "2"
 _WORTHWHILE = 0.99  # What shrinks by less than 1 % was minified before, and stays as it is.
 
 # The bytes that declare an encoding, and the labels that mean UTF-8 there (CSS Syntax 3, 3.2).
@@ -25,6 +28,11 @@ _PAIR = re.compile("[\x81-\xfe][\x40-\xfe]")
 
 # URLs that no release can change: those with a host or scheme, or only a fragment.
 _ELSEWHERE = re.compile(r"[A-Za-z][-+.0-9A-Za-z]*:|//|#")
+
+_LINE_BREAK = re.compile(r"\r\n|[\n\r\f]")
+_NEWLINES = "\n\r"
+_BEHIND_MAP = " */\n"
+_MAP_COMMENT = f"\n/*# sourceMappingURL={_BEHIND_MAP}"
 
 
 class Css:
@@ -48,17 +56,45 @@ class Css:
             _minified(text, encoding, source) if options.minify else (text.chars, source, ())
         )
         links = [*result.found]
-        if result.source_map:
-            if chars is not text.chars or any(_may_change(found) for found in links):
-                # The map tells columns of text that is about to change.
-                chars = chars[: result.source_map.start] + chars[result.source_map.end :]
-            elif result.source_map.link:
-                links.append(result.source_map.link)
+        is_minified = chars is not text.chars
+        is_made = options.made and options.source_maps != "off"
+        is_changed = is_minified or is_made or any(_may_change(found) for found in links)
+        if result.source_map and (is_changed or options.source_maps == "hidden"):
+            # The map tells columns of text that is about to change, or must not be found.
+            chars = _without(chars, result.source_map)
+        elif result.source_map and result.source_map.link:
+            links.append(result.source_map.link)
+        seen, starts = "", None
+        if is_changed and options.source_maps != "off":
+            seen = _seen(text, label, encoding)
+            starts = pair(seen, _seen(replace(text, chars=chars), label, encoding))
+            if starts is None and is_minified:
+                return self.transform(data, replace(options, minify=False))
+        # What is open at the end of a broken stylesheet would take in another comment.
+        if starts is not None and options.source_maps == "linked":
+            chars = f"{chars.rstrip(_NEWLINES)}{_MAP_COMMENT}"
+            place = len(chars) - len(_BEHIND_MAP)
+            links.append(Found(place, place, "", "map"))
+        shipped = replace(text, chars=chars)
+        references = _references(shipped, links, text, source)
+        mapped = None
+        if starts is not None:
+            after = _seen(shipped, label, encoding)
+            ends = [link.end for link in links]
+            if encoding != text.encoding:
+                ends = [reference.end - text.bom for reference in references]
+            mapped = Mapped(
+                between(seen, starts[0], after, starts[1], _LINE_BREAK),
+                (),
+                places(after, ends, _LINE_BREAK),
+                *_own_map(text.chars, source.source_map),
+            )
         return Transformed(
             body=data if chars is text.chars else data[: text.bom] + chars.encode(text.encoding),
-            references=_references(replace(text, chars=chars), links, text, source),
+            references=references,
             notes=notes,
             encoding=encoding,
+            mapped=mapped,
         )
 
 
@@ -78,6 +114,23 @@ def _readable(text: Text, label: bytes) -> str:
     if _SHIFT_JIS.match(label):
         return _SHIFT_JIS_PAIR.sub("\x80\x80", text.chars)
     return _PAIR.sub("\x80\x80", text.chars) if _GBK_OR_BIG5.match(label) else text.chars
+
+
+def _seen(text: Text, label: bytes, encoding: str) -> str:
+    """Return the text to count columns in: characters of what references are spliced in as."""
+    if encoding != text.encoding:
+        text = replace(text, chars=text.chars.encode().decode("latin-1"), encoding="latin-1")
+    return _readable(text, label)
+
+
+def _own_map(chars: str, found: SourceMap | None) -> tuple[str, int, int]:
+    """Return the URL of a source map that a stylesheet names, with its line and column."""
+    if found is None:
+        return "", 0, 0
+    before, mark, url = chars[found.start : found.end].partition("=")
+    url = url.removesuffix("*/")
+    start = found.start + len(before + mark) + len(url) - len(url.lstrip(WHITE))
+    return url.strip(WHITE), *Lines(chars).at(start)
 
 
 def _minified(text: Text, encoding: str, source: Scan) -> tuple[str, Scan, tuple[Note, ...]]:
@@ -117,7 +170,10 @@ def _shortest(chars: str) -> str:
     import rcssmin
 
     ours = minify(chars)
-    theirs: str = rcssmin.cssmin(chars, keep_bang_comments=True)
+    try:
+        theirs: str = rcssmin.cssmin(chars, keep_bang_comments=True)
+    except UnicodeDecodeError:  # it cuts characters in two: `:is(.urlé)`
+        return ours
     return theirs if len(theirs) < len(ours) and _is_same(theirs, ours) else ours
 
 
@@ -133,6 +189,13 @@ def _named(scanned: Scan) -> list[tuple[str, str]]:
     return [(found.specifier, found.role) for found in scanned.found]
 
 
+def _without(chars: str, source_map: SourceMap) -> str:
+    """Return a text without the comments that name a source map."""
+    spans = (*source_map.overruled, (source_map.start, source_map.end))
+    ends = [0, *(place for span in spans for place in span), len(chars)]
+    return "".join(chars[start:end] for start, end in zip(ends[::2], ends[1::2], strict=True))
+
+
 def _may_change(found: Found) -> bool:
     """Say whether linking can change a reference."""
     return not _ELSEWHERE.match(found.specifier)
@@ -144,12 +207,14 @@ def _references(
     """Return references: their places in bytes of the body, lines and columns of the source."""
     if not links:
         return ()
-    origins = [*scanned.found]
-    if scanned.source_map and scanned.source_map.link:
-        origins.append(scanned.source_map.link)
     ends = body.offsets([place for link in links for place in (link.start, link.end)])
     lines = Lines(source.chars)
+    origins = [lines.at(found.start) for found in scanned.found]
+    # Behind those there is a source map: its own, which has not moved, or a new one.
+    origins += [
+        (0, 0) if link.role == "map" else lines.at(link.start) for link in links[len(origins) :]
+    ]
     return tuple(
-        Reference(start, end, link.specifier, link.role, *lines.at(origin.start))
-        for start, end, link, origin in zip(ends[::2], ends[1::2], links, origins, strict=False)
+        Reference(start, end, link.specifier, link.role, *origin)
+        for start, end, link, origin in zip(ends[::2], ends[1::2], links, origins, strict=True)
     )

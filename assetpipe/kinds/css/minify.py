@@ -86,11 +86,14 @@ _NO_VALUE = re.compile(rf"(?:{WS}|{COMMENT})*+(?:!|\Z)")
 # escapes, comments or `style()`, where the same characters can mean something else.
 _CONDITION = re.compile(r"""@(media|container|supports)(?![-\w])(?!.*(?:["'\\]|/\*|style\())""")
 _FEATURE = re.compile(rf"(?<!{NAME_CHAR})(\([-A-Za-z0-9]++) ?: ?(?=[^ )])")
-_COMPARISON = re.compile(r"(?<![<>=]) ?([<>]=?|=) ?(?![<>=])")
+_COMPARISON = re.compile(r"(?<![<>=~|^$*]) ?([<>]=?|=) ?(?![<>=])")
 
 _COMMENT = re.compile(COMMENT)
 _KEPT = re.compile(_KEPT_COMMENT)
-_CHARSET = '@charset "'  # Only these bytes at the very start declare an encoding (3.2).
+_HEXADECIMAL = re.compile(r"\\[0-9A-Fa-f]{1,6}\Z")
+
+# Only at the very start these tell an encoding (3.2): there they must not get.
+_AT_START = ('@charset "', "\ufeff")
 _BRACKETS = re.compile(
     rf"""(?=["'\\/()\[\]])(?: {_VERBATIM} | {COMMENT} | ([()\[\]]) )""", re.VERBOSE
 )
@@ -126,7 +129,7 @@ def minify(chars: str) -> str:
     if r"\*/" in chars:
         return chars
     short = _print(_STATEMENT.findall(chars))
-    if short.startswith(_CHARSET) and not chars.startswith(_CHARSET):
+    if short.startswith(_AT_START) and not chars.startswith(_AT_START):
         return f" {short}"
     return short
 
@@ -256,4 +259,9 @@ def _gap(match: re.Match[str]) -> str:
     verbatim, gap = match.groups()
     if gap is None:
         return verbatim or ""
-    return " " if _COMMENT.sub("", gap) else "/**/"
+    if not _COMMENT.sub("", gap):
+        return "/**/"
+    # White space right behind a hexadecimal escape belongs to the escape (4.3.7).
+    start = match.start()
+    escaped = gap[0] == "/" and _HEXADECIMAL.search(match.string, max(start - 7, 0), start)
+    return "/**/ " if escaped else " "

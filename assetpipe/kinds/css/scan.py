@@ -22,7 +22,6 @@ from .tokens import (
     NAME_CHAR,
     NAMED_URL,
     SINGLE,
-    URL,
     URL_TEXT,
     WHITE,
     WS,
@@ -56,11 +55,13 @@ class SourceMap:
         start: position of the comment.
         end: position behind the comment.
         link: the map that it names; ``None`` for a map inside the comment (``data:``).
+        overruled: start and end of such comments right before it, which would count without it.
     """
 
     start: int
     end: int
     link: Found | None
+    overruled: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +123,14 @@ _UNQUOTED = re.compile(rf"{WS}*+({URL_TEXT}){WS}*+(?:\)|\Z)")
 _QUOTE_FOLLOWS = re.compile(rf"""{WS}*+["']""")
 _BAD_URL = re.compile(rf"(?:[^)\\]++|{ESCAPE}|\\)*+\)?")
 _CALL = re.compile(rf"{_TRIVIA}({_NAME})\(")
+_ANY_URL = rf"""\({NAMED_URL}(?!{WS}*+["'])(?:[^)\\]++|{ESCAPE}|\\)*+\)?"""
 _PRELUDE = re.compile(
-    rf"""(?:[^{{}};"'/\\(]++|{_OPEN_STRING}|{_OPEN_COMMENT}|/|{ESCAPE}|\\|{URL}|\()*+"""
+    rf"""(?:[^{{}};"'/\\(]++|{_OPEN_STRING}|{_OPEN_COMMENT}|/|{ESCAPE}|\\|{_ANY_URL}|\()*+"""
 )
 _SOURCE_MAP = re.compile(
     rf"/\*[#@]{WS}*+sourceMappingURL={WS}*+((?:[^{WHITE}*]|\*(?!/))++){WS}*+\*/"
 )
-_TO_THE_END = re.compile(rf"{_TRIVIA}\Z")
+_TRIVIA_ONLY = re.compile(_TRIVIA)
 _NAME_CHAR = re.compile(NAME_CHAR)
 
 _CALLS = {"url": "url", "src": "src", "image-set": "set", "-webkit-image-set": "set"}
@@ -150,12 +152,16 @@ class _Scanner:
     def scan(self) -> Scan:
         """Walk over the whole text."""
         position = 0
-        map_comment = None
+        maps: list[re.Match[str]] = []
         while stop := (_NEXT_IN_SET if self._depth else _NEXT).match(self._chars, position):
             position = self._follow(stop)
             if stop.lastgroup == "comment":
-                map_comment = _SOURCE_MAP.fullmatch(self._chars, *stop.span("comment"))
-        return Scan(tuple(self._found), self._source_map(map_comment))
+                named = _SOURCE_MAP.fullmatch(self._chars, *stop.span("comment"))
+                if named and maps and not self._is_trivia(maps[-1].end(), named.start()):
+                    maps.clear()
+                if named:
+                    maps.append(named)
+        return Scan(tuple(self._found), self._source_map(maps))
 
     def _follow(self, stop: re.Match[str]) -> int:
         """Look at one stop; return the position to go on from."""
@@ -235,10 +241,15 @@ class _Scanner:
         if specifier and specifier[:5].lower() != "data:":
             self._found.append(Found(start, end, specifier, role))
 
-    def _source_map(self, comment: re.Match[str] | None) -> SourceMap | None:
-        """Return the source map of a comment that nothing but comments follows."""
-        if comment is None or not _TO_THE_END.match(self._chars, comment.end()):
+    def _source_map(self, comments: list[re.Match[str]]) -> SourceMap | None:
+        """Return the source map of the last comment if nothing but comments follows it."""
+        if not comments or not self._is_trivia(comments[-1].end(), len(self._chars)):
             return None
-        link = Found(*comment.span(1), comment[1], "sourcemap")
+        *overruled, last = comments
+        link = Found(*last.span(1), last[1], "sourcemap")
         is_data = link.specifier[:5].lower() == "data:"
-        return SourceMap(comment.start(), comment.end(), None if is_data else link)
+        spans = tuple(each.span() for each in overruled)
+        return SourceMap(*last.span(), None if is_data else link, spans)
+
+    def _is_trivia(self, start: int, end: int) -> bool:
+        return _TRIVIA_ONLY.fullmatch(self._chars, start, end) is not None
