@@ -45,8 +45,7 @@ def build(
     limit = config.cache_limit * MIB
     with opened(config.cache, enabled=config.use_cache, limit=limit) as cache:
         output = Output(config.out)
-        seen = stamp.stamp(config, found, output.scan())
-        last = stamp.load_release(cache, config, seen)
+        last = stamp.load_release(cache, config, found, output.scan())
         if last is not None:
             return last
         # What follows loads three times as many modules as a build without changes needs.

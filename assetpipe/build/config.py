@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import os
+import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from assetpipe.errors import ConfigError
 from assetpipe.globs import matcher
-from assetpipe.names import SIBLING_SUFFIXES
+from assetpipe.names import SIBLING_SUFFIXES, split_suffix
+
+if TYPE_CHECKING:
+    from assetpipe.kinds.model import SourceMaps
 
 CONFIG_FILES = ("assetpipe.toml", "pyproject.toml")
 ENVIRONMENT_PREFIX = "ASSETPIPE_"
@@ -30,7 +34,10 @@ _RUN_SIDE_VARIABLES = {
 }
 
 POLICIES = ("warn", "error", "ignore")
+SOURCE_MAPS = ("off", "linked", "hidden")
+MINIFIERS = ("assetpipe", "esbuild")
 MIB = 1 << 20
+_BUNDLED = (".css", ".js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,14 @@ class Config:
         source: a folder, a list of folders, or of tables with ``path`` and ``prefix``.
         out: output folder.
         public_url: path or full URL below which the release is served.
-        minify: write CSS and JavaScript smaller.
+        minify: write text files smaller.
+        minifier: what writes JavaScript smaller: ``assetpipe``, or ``esbuild``, a program that
+            also shortens local names.
+        minifier_path: that program; searched for where empty.
+        source_maps: ``off``; ``linked``, named by the code that they describe; or ``hidden``,
+            made for tools that read stack traces, but neither named nor listed.
+        bundles: names of scripts and stylesheets to make, each with globs of its members.
+        html: globs of HTML files whose references are followed.
         encodings: content codings to compress for, any of ``gzip``, ``br``, ``zstd``.
         missing: what an unresolved reference is: ``warn``, ``error`` or ``ignore``; or a table
             of globs of the *referring* file, the first that matches counts, ``default`` the rest.
@@ -74,6 +88,11 @@ class Config:
     out: Path = Path("build/static")
     public_url: str = "/static/"
     minify: bool = True
+    minifier: str = "assetpipe"
+    minifier_path: str = ""
+    source_maps: SourceMaps = "off"
+    bundles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    html: tuple[str, ...] = ()
     encodings: tuple[str, ...] = ("gzip", "br")
     missing: str | Mapping[str, str] = "warn"
     plain: tuple[str, ...] = ()
@@ -313,10 +332,40 @@ def _encodings(value: Any, where: str, folder: Path) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
+def _one_of(known: tuple[str, ...], what: str) -> Callable[[Any, str, Path], str]:
+    def parse(value: Any, where: str, _folder: Path) -> str:
+        if value not in known:
+            raise _unknown(f"unknown {what} {value!r}", str(value), list(known), where)
+        return str(value)
+
+    return parse
+
+
+def _program(value: Any, where: str, folder: Path) -> str:
+    if not isinstance(value, str | os.PathLike):
+        raise _wrong(value, where, "a path")
+    return str(_path(value, where, folder)) if os.fspath(value) else ""
+
+
+def _bundles(value: Any, where: str, folder: Path) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, Mapping):
+        raise _wrong(value, where, "a table of names, each with a list of globs")
+    bundles = {}
+    for name, globs in value.items():
+        is_name = name == posixpath.normpath(name) and not name.startswith(("/", "../"))
+        if not is_name or split_suffix(name)[1].lower() not in _BUNDLED:
+            raise ConfigError(
+                f"{name!r} is not a name for a bundle",
+                where=where,
+                hint='name a stylesheet or a classic script, such as "js/all.js"',
+            )
+        bundles[name] = _globs(globs, where, folder)
+    return bundles
+
+
 def _missing(value: Any, where: str, _folder: Path) -> str | dict[str, str]:
     for policy in value.values() if isinstance(value, Mapping) else [value]:
-        if policy not in POLICIES:
-            raise _unknown(f"unknown policy {policy!r}", str(policy), list(POLICIES), where)
+        _one_of(POLICIES, "policy")(policy, where, _folder)
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
@@ -363,6 +412,11 @@ _KEYS: dict[str, Callable[[Any, str, Path], Any]] = {
     "out": _path,
     "public_url": _public_url,
     "minify": _bool,
+    "minifier": _one_of(MINIFIERS, "minifier"),
+    "minifier_path": _program,
+    "source_maps": _one_of(SOURCE_MAPS, "mode"),
+    "bundles": _bundles,
+    "html": _globs,
     "encodings": _encodings,
     "missing": _missing,
     "plain": _globs,

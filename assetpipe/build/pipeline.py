@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 from assetpipe import manifest, mediatypes
-from assetpipe.build import records, sources, stamp
-from assetpipe.build.cache import Cache
+from assetpipe.build import esbuild, records, sources, stamp
+from assetpipe.build.cache import Cache, key
 from assetpipe.build.config import Config
-from assetpipe.build.link import Linked, Linker, Resolver, integrity
+from assetpipe.build.esbuild import Esbuild
+from assetpipe.build.inputs import Inputs, Need
+from assetpipe.build.link import MAP_SUFFIX, Linked, Linker, Resolver, integrity
+from assetpipe.build.maps import Made, Maps
 from assetpipe.build.model import Problem, Progress, Release, Source, Totals
 from assetpipe.build.output import RESERVED, Output
 from assetpipe.build.pool import Pool
@@ -21,11 +26,15 @@ from assetpipe.build.transforms import Prepared, Transforms
 from assetpipe.build.workers import Workers
 from assetpipe.errors import ConfigError, InputError
 from assetpipe.globs import matcher
+from assetpipe.kinds.sourcemap import is_source_map
 from assetpipe.manifest import Asset
 from assetpipe.names import fingerprinted
 
 _PREPARE, _ENCODE = 0, 1  # groups of the pool, in order of urgency
 _TRANSFORM_COST = 6  # a byte's transform, in the unit of encode.cost
+
+# What stands for the transform of a source map: with and without others composed into it.
+_COMPOSED, _MAP = "composed map", "map"
 
 
 def rebuild(
@@ -44,14 +53,26 @@ def rebuild(
         OutsideError: the disk is full or a folder cannot be written.
     """
     jobs = config.jobs or _available_cores()
-    with Workers(jobs) as workers, Pool(jobs) as pool:
+    with Workers(jobs) as workers, _minifier(config) as minifier, Pool(jobs) as pool:
         output.clear_staging()
-        release, left = _Build(config, found, cache, output, workers, pool).run(progress)
+        build = _Build(config, found, cache, output, workers, minifier, pool)
+        release, left = build.run(progress)
     records.save(cache, config, left)
     if all(record.signature for record in left.records.values()):
-        seen = stamp.stamp(config, found, output.files)
-        stamp.save_release(cache, config, seen, release)
+        needs = {path for record in left.records.values() for path, _ in record.prepared.needs}
+        stamp.save_release(cache, config, found, output.files, needs, release)
     return release
+
+
+@contextmanager
+def _minifier(config: Config) -> Iterator[Esbuild | None]:
+    """Hold the program that writes scripts smaller, if one is wanted."""
+    if config.minifier == "assetpipe" or not config.minify:
+        yield None
+        return
+    path = esbuild.find(config.minifier_path, config.roots[0].path)
+    with Esbuild(path, esbuild.version(path)) as process:
+        yield process
 
 
 class _Build:
@@ -64,17 +85,23 @@ class _Build:
         cache: Cache,
         output: Output,
         workers: Workers,
+        minifier: Esbuild | None,
         pool: Pool,
     ) -> None:
         self._config = config
         self._found = found
-        self._sources = {source.name: source for source in found}
+        self._inputs = Inputs(config, found, cache, workers)
+        self._sources = self._inputs.sources
         self._output = output
         self._pool = pool
         self._is_plain = matcher(config.plain)
         self._is_immutable = matcher(config.immutable)
         self._last = records.load(cache, config)
-        self._transforms = Transforms(config, cache, workers)
+        self._transforms = Transforms(config, self._inputs, cache, workers, minifier)
+        self._resolver = Resolver(config.public_path, self._sources.keys())
+        self._maps = Maps(
+            self._inputs.found, self._resolver, config.public_path, self._is_fixed, workers
+        )
         self._shipment = Shipment(
             output,
             cache,
@@ -88,8 +115,12 @@ class _Build:
                 for record in self._last.records.values()
             },
         )
+        self._hides_maps = config.source_maps == "hidden"
         # Nobody has touched what the last build left: what is reused need not be looked at.
         self._intact = self._last.output.items() <= output.files.items()
+        self._same_settings = self._last.settings == stamp.settings(config)
+        self._names = key(*(source.name for source in found))
+        self._same_names = self._last.names == self._names
 
     def run(self, progress: Progress) -> tuple[Release, State]:
         started = time.time_ns()
@@ -99,28 +130,27 @@ class _Build:
         linked = {}
         for file, data in linker.link():
             if self._standing(file) is None:
-                self._ship(file, linker, data)
+                self._ship(file, prepared[file.name], linker, data)
             linked[file.name] = file
         problems = [*sources.case_clashes(self._found), *self._notes(prepared), *linker.problems]
         problems += self._changed_immutables(prepared, linked)
         _raise_errors(problems)
-        _check_files(linked, self._sources)
+        self._check_files(linked)
         self._pool.wait(_ENCODE, progress)
-        known = {
-            source.name: self._record(source, prepared[source.name], linked[source.name], started)
-            for source in self._found
-        }
-        release_id, data = manifest.render([record.line for record in known.values()])
+        known = {name: self._record(name, prepared, linked, started) for name in prepared}
+        listed = [record for record in known.values() if record.prepared.listed]
+        release_id, data = manifest.render([record.line for record in listed])
         release = Release(
             release_id,
             self._config.out,
-            _totals(self._found, known.values(), self._config.encodings),
+            _totals(self._found, listed, self._config.encodings),
             tuple(
                 sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
             ),
         )
         self._output.commit(release_id, data)
-        return release, State(known, self._left(known), stamp.settings(self._config))
+        settings = stamp.settings(self._config)
+        return release, State(known, self._left(known), settings, self._names)
 
     def _check_fixed_names(self) -> None:
         """Refuse names that stay as they are where the output has something else."""
@@ -150,62 +180,146 @@ class _Build:
     def _prepare(self, progress: Progress) -> dict[str, Prepared]:
         """Transform what changed, in parallel; files that refer to nothing ship at once."""
         prepared: dict[str, Prepared] = {}
-        same_settings = self._last.settings == stamp.settings(self._config)
-        for source in self._found:
-            record = self._last.records.get(source.name)
-            if record and record.signature == source.signature:
-                file = record.prepared
-                if same_settings or file.transform == self._transforms.recipe(source.name):
-                    prepared[source.name] = file
-                    continue
+        for name, source in self._sources.items():
+            if self._has_code(name):
+                continue
+            kept = self._kept_from_last(name)
+            if kept is not None:
+                prepared.update((file.name, file) for file in kept)
+                continue
             self._pool.submit(
                 _PREPARE,
                 source.size * _TRANSFORM_COST,
-                lambda source=source: self._prepare_one(source, prepared),  # type: ignore[misc]
+                lambda name=name: self._prepare_one(name, prepared),  # type: ignore[misc]
             )
         self._pool.wait(_PREPARE, progress)
-        return prepared
+        return dict(sorted(prepared.items()))
 
-    def _prepare_one(self, source: Source, prepared: dict[str, Prepared]) -> None:
-        data = sources.read(source)
+    def _has_code(self, name: str) -> bool:
+        """Say whether a file may be the source map of another, which then decides about it."""
+        return (
+            self._config.source_maps != "off"
+            and name.endswith(MAP_SUFFIX)
+            and name.removesuffix(MAP_SUFFIX) in self._sources
+        )
+
+    def _kept_from_last(self, name: str) -> list[Prepared] | None:
+        """Return a file, and the map that goes with it, as the last build left them.
+
+        ``None`` if either must be made again.
+        """
+        file = self._unchanged(name)
+        map_name = name + MAP_SUFFIX
+        if file is None or self._config.source_maps == "off":
+            return None if file is None else [file]
+        record = self._last.records.get(map_name)
+        if record is None or not _is_map(record.prepared):
+            if map_name not in self._sources:
+                return [file]
+            beside = self._unchanged(map_name)
+            return None if beside is None else [file, beside]
+        its_map = record.prepared
+        if not record.signature or not all(map(_is_as_seen, its_map.needs)):
+            return None
+        if not (self._same_names and self._same_settings) and (
+            its_map.transform == _COMPOSED or its_map.source_digest != self._map_key(file)
+        ):
+            return None
+        return [file, its_map]
+
+    def _unchanged(self, name: str) -> Prepared | None:
+        """Return a file as the last build left it, if that is what this one would make."""
+        record = self._last.records.get(name)
+        if not record or record.signature != self._sources[name].signature:
+            return None
+        file = record.prepared
+        if not (self._same_settings or file.transform == self._transforms.recipe(name)):
+            return None
+        return file if all(map(_is_as_seen, file.needs)) else None
+
+    def _prepare_one(self, name: str, prepared: dict[str, Prepared]) -> None:
+        source = self._inputs.read(name)
+        data = source.data
         digest = hashlib.sha256(data).hexdigest()
-        result = self._transforms.run(source.name, data, digest)
-        body = result.body
-        file = prepared[source.name] = Prepared(
-            source.name,
+        result = self._transforms.run(name, data, digest)
+        body, references, notes = result.body, result.references, result.notes
+        if self._inputs.is_made(name):
+            # Lines and columns would be those of a text that nobody wrote.
+            references = tuple(each._replace(line=0, column=0) for each in references)
+            notes = tuple(replace(each, line=0, column=0) for each in notes)
+        file = Prepared(
+            name,
             digest,
-            self._transforms.recipe(source.name),
+            self._transforms.recipe(name),
             digest if body == data else hashlib.sha256(body).hexdigest(),
             integrity(body),
             len(body),
             result.encoding,
-            result.references,
-            result.notes,
+            references,
+            (*source.notes, *notes),
+            source.needs,
+            listed=not (self._hides_maps and name.endswith(MAP_SUFFIX) and is_source_map(data)),
         )
+        self._put(file, body, prepared)
+        if result.mapped:
+            made = self._maps.make(file, body, result.mapped, source)
+            self._put(self._map_of(file, made), made.data, prepared)
+        elif name + MAP_SUFFIX in self._sources and self._has_code(name + MAP_SUFFIX):
+            self._prepare_one(name + MAP_SUFFIX, prepared)
+
+    def _put(self, file: Prepared, body: bytes, prepared: dict[str, Prepared]) -> None:
+        prepared[file.name] = file
         if not file.references and not self._is_fixed(file.name):
             name = fingerprinted(file.name, file.digest)
-            self._shipment.ship(name, file.digest, file.size, hold=False, data=lambda: body)
+            self._shipment.ship(
+                name, file.digest, file.size, hold=False, encoded=file.listed, data=lambda: body
+            )
+
+    def _map_of(self, code: Prepared, made: Made) -> Prepared:
+        return Prepared(
+            code.name + MAP_SUFFIX,
+            self._map_key(code),
+            _COMPOSED if made.is_composed else _MAP,
+            hashlib.sha256(made.data).hexdigest(),
+            integrity(made.data),
+            len(made.data),
+            "utf-8",
+            notes=made.notes,
+            needs=made.needs,
+            listed=not self._hides_maps,
+        )
+
+    def _map_key(self, code: Prepared) -> str:
+        """Return a hash of what a map depends on, but for the maps that are composed into it."""
+        edits = self._maps.edits(code, lambda: self._body(code))
+        spans = [f"{edit.start}-{edit.end}-{len(edit.text)}" for edit in edits if edit]
+        return key(code.source_digest, code.transform, *spans)
 
     def _linker(self, prepared: Mapping[str, Prepared]) -> Linker:
         return Linker(
-            {name: prepared[name] for name in self._sources},
-            Resolver(self._config.public_path, self._sources.keys()),
+            prepared,
+            self._resolver,
             fixed=self._is_fixed,
-            policy=self._config.policy(),
+            policy=self._policy(),
             place=self._place,
             last={name: record.linked for name, record in self._last.records.items()},
             kept=self._kept(prepared),
             body=self._body,
         )
 
+    def _policy(self) -> Callable[[str], str]:
+        # What the members of a bundle lack is told of where they stand.
+        policy, bundles = self._config.policy(), self._config.bundles
+        return lambda name: "ignore" if name in bundles else policy(name)
+
     def _kept(self, prepared: Mapping[str, Prepared]) -> set[str]:
         """Return the files whose references lead where they led in the last build."""
-        last = self._last
-        if last.settings != stamp.settings(self._config) or last.records.keys() != prepared.keys():
+        last = self._last.records
+        if not self._same_settings or last.keys() != prepared.keys():
             return set()
         return {
             name
-            for name, record in last.records.items()
+            for name, record in last.items()
             if record.prepared is prepared[name] and record.linked.whole
         }
 
@@ -214,24 +328,34 @@ class _Build:
         record = self._last.records.get(file.name) if self._intact else None
         return record if record and record.linked is file else None
 
-    def _ship(self, file: Linked, linker: Linker, data: bytes | None) -> None:
+    def _ship(self, file: Linked, prepared: Prepared, linker: Linker, data: bytes | None) -> None:
         def final() -> bytes:
             return linker.final(file.name) if data is None else data
 
         fixed = self._is_fixed(file.name)
-        self._shipment.ship(file.file, file.digest, file.size, hold=fixed, data=final)
+        self._shipment.ship(
+            file.file, file.digest, file.size, hold=fixed, encoded=prepared.listed, data=final
+        )
 
     def _body(self, file: Prepared) -> bytes:
         """Return the bytes of a prepared file, from the cache or by making them again."""
-        source = self._sources[file.name]
-        data = sources.read(source)
-        if hashlib.sha256(data).hexdigest() != file.source_digest:
+        name = _code_of(file)
+        source = self._inputs.read(name)
+        digest = hashlib.sha256(source.data).hexdigest()
+        result = self._transforms.run(name, source.data, digest)
+        body = result.body
+        if _is_map(file) and result.mapped:
+            code = Prepared(name, digest, "", "", "", len(body), result.encoding, result.references)
+            body = self._maps.make(code, body, result.mapped, source).data
+        if hashlib.sha256(body).hexdigest() != file.digest:
             raise InputError(
-                "the file changed while it was being built", where=source.path, hint="build again"
+                "the file changed while it was being built",
+                where=self._place(file.name),
+                hint="build again",
             )
-        return self._transforms.run(file.name, data, file.source_digest).body
+        return body
 
-    def _asset(self, file: Linked, prepared: Prepared) -> Asset:
+    def _asset(self, file: Linked, prepared: Prepared, its_map: Linked | None) -> Asset:
         return Asset(
             file=file.file,
             type=mediatypes.content_type(file.name, utf8=prepared.encoding == "utf-8"),
@@ -240,12 +364,19 @@ class _Build:
             immutable=not self._is_plain(file.name),
             encodings=self._shipment.encodings(file.file),
             references=file.references,
+            source_map=its_map.file if its_map else "",
         )
 
     def _notes(self, prepared: Mapping[str, Prepared]) -> list[Problem]:
         return [
-            Problem(self._place(name), note.message, note.line, note.column, note.hint)
-            for name, file in prepared.items()
+            Problem(
+                note.file or self._place(_code_of(file)),
+                note.message,
+                note.line,
+                note.column,
+                note.hint,
+            )
+            for file in prepared.values()
             for note in file.notes
         ]
 
@@ -263,17 +394,43 @@ class _Build:
             if file.digest != prepared[name].digest and self._is_immutable(name)
         ]
 
-    def _record(self, source: Source, prepared: Prepared, linked: Linked, started: int) -> Record:
-        standing = self._standing(linked)
-        if standing is not None:
+    def _check_files(self, linked: Mapping[str, Linked]) -> None:
+        """Refuse two files that would be one in the output folder."""
+        names: dict[str, str] = {}
+        for name, file in linked.items():
+            other = names.setdefault(file.file, name)
+            if other != name and linked[other].digest != file.digest:
+                raise InputError(
+                    f"both {other!r} and {name!r} would be written to {file.file!r}",
+                    where=self._place(name),
+                    hint="rename or ignore one of the two",
+                )
+
+    def _record(
+        self,
+        name: str,
+        prepared: Mapping[str, Prepared],
+        linked: Mapping[str, Linked],
+        started: int,
+    ) -> Record:
+        its_map = linked.get(name + MAP_SUFFIX)
+        if its_map and not _is_map(prepared[its_map.name]):
+            its_map = None
+        standing = self._standing(linked[name])
+        if standing is not None and (its_map is None or self._standing(its_map) is not None):
             return standing
-        asset = self._asset(linked, prepared)
+        file = prepared[name]
+        asset = self._asset(linked[name], file, its_map)
+        origin = _code_of(file)
+        is_settled = self._inputs.is_settled(origin, started) and all(
+            sources.is_settled(seen, started) for _, seen in file.needs
+        )
         return Record(
-            source.signature if sources.is_settled(source.signature, started) else "",
-            prepared,
-            linked,
+            self._sources[origin].signature if is_settled else "",
+            file,
+            linked[name],
             dict(asset.encodings),
-            manifest.line(source.name, asset),
+            manifest.line(name, asset),
         )
 
     def _left(self, known: Mapping[str, Record]) -> dict[str, str]:
@@ -292,7 +449,27 @@ class _Build:
         return self._is_plain(name) or self._is_immutable(name)
 
     def _place(self, name: str) -> str:
-        return sources.place_of(self._sources[name].path)
+        """Return where a file, or the code that a map was made for, is to be mended."""
+        code = name.removesuffix(MAP_SUFFIX)
+        return self._inputs.place(code if name not in self._sources else name)
+
+
+def _is_map(file: Prepared) -> bool:
+    """Say whether a file is a source map that was made."""
+    return file.transform in {_MAP, _COMPOSED}
+
+
+def _code_of(file: Prepared) -> str:
+    """Return the name of the code that a map was made for; of any other file its own name."""
+    return file.name.removesuffix(MAP_SUFFIX) if _is_map(file) else file.name
+
+
+def _is_as_seen(need: Need) -> bool:
+    path, seen = need
+    try:
+        return sources.signature(os.stat(path)) == seen
+    except OSError:
+        return False
 
 
 def _raise_errors(problems: Iterable[Problem]) -> None:
@@ -303,19 +480,6 @@ def _raise_errors(problems: Iterable[Problem]) -> None:
             + f"\n{len(errors)} reference{'s' * (len(errors) > 1)} to nothing",
             hint='mend them, or allow them with `missing = "warn"`; the last release stays',
         )
-
-
-def _check_files(linked: Mapping[str, Linked], found: Mapping[str, Source]) -> None:
-    """Refuse two files that would be one in the output folder."""
-    names: dict[str, str] = {}
-    for name, file in linked.items():
-        other = names.setdefault(file.file, name)
-        if other != name and linked[other].digest != file.digest:
-            raise InputError(
-                f"both {other!r} and {name!r} would be written to {file.file!r}",
-                where=found[name].path,
-                hint="rename or ignore one of the two",
-            )
 
 
 def _totals(found: Iterable[Source], known: Collection[Record], codings: Sequence[str]) -> Totals:

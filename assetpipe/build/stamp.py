@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cache
 
@@ -36,8 +37,28 @@ def tools(config: Config) -> str:
     return key(
         assetpipe.__version__,
         *_code(),
+        installed(),
+        *_program(config),
         *(need(name, feature="minifying", extra="build").__version__ for name in minifiers),
         *(encode.library(coding) for coding in config.encodings),
+    )
+
+
+def _program(config: Config) -> Iterator[str]:
+    """Yield what changes when the program that minifies does."""
+    if config.minify and config.minifier == "esbuild":
+        from assetpipe.build import esbuild  # only for those who use it
+
+        path = esbuild.find(config.minifier_path, config.roots[0].path)
+        yield f"{path}-{_seen(os.path.realpath(path))}"
+
+
+def installed() -> str:
+    """Return a text that changes when packages, and so plug-ins, are installed or removed."""
+    return " ".join(
+        f"{path}-{_seen(path)}"
+        for path in sys.path
+        if path.endswith(("site-packages", "dist-packages")) and os.path.isdir(path)
     )
 
 
@@ -55,32 +76,60 @@ def settings(config: Config) -> str:
     """Return a hash of the configuration, as far as it decides what ships or is reported."""
     return key(
         repr(
-            [config.public_path, config.minify, config.encodings, config.missing, config.plain,
+            [config.public_path, config.minify, config.minifier, config.source_maps,
+             config.bundles, config.html, config.encodings, config.missing, config.plain,
              config.immutable, config.workers]
         )
     )  # fmt: skip
 
 
-def stamp(config: Config, sources: Iterable[Source], output: Mapping[str, str]) -> str:
+def _stamp(
+    config: Config,
+    tools: str,
+    sources: Iterable[Source],
+    output: Mapping[str, str],
+    needs: Iterable[str],
+) -> str:
     """Hash everything that a build looks at: configuration, tools, sources and output."""
-    start = f"{tools(config)}{settings(config)}{os.getcwd()}"
+    start = f"{tools}{settings(config)}{os.getcwd()}"
     digest = hashlib.blake2b(start.encode(), digest_size=20)
     for lines in (
         [f"{source.name}\0{source.signature}" for source in sources],
         [f"{name}\0{seen}" for name, seen in sorted(output.items())],
+        [f"{path}\0{_seen(path)}" for path in sorted(needs)],
     ):
         digest.update("\n".join(lines).encode(errors="surrogateescape"))
         digest.update(b"\n\n")
     return digest.hexdigest()
 
 
-def load_release(store: Cache, config: Config, stamp: str) -> Release | None:
-    """Return the last release if the stamp is still the one it left."""
+def _seen(path: str) -> str:
+    try:
+        return signature(os.stat(path))
+    except OSError:
+        return ""
+
+
+def load_release(
+    store: Cache, config: Config, sources: Iterable[Source], output: Mapping[str, str]
+) -> Release | None:
+    """Return the last release if everything that a build looks at is as it left it.
+
+    Args:
+        store: the cache.
+        config: the configuration.
+        sources: the files of the source folders.
+        output: the files of the output folder, with their signatures.
+
+    Raises:
+        MissingExtraError: a library that a build needs is not installed.
+    """
+    now = tools(config)
     data = store.get(SECTION, key("stamp", identity(config)))
     if data is None:
         return None
     stored = json.loads(data)
-    if stored["stamp"] != stamp:
+    if stored["stamp"] != _stamp(config, now, sources, output, stored["needs"]):
         return None
     return Release(
         stored["id"],
@@ -91,10 +140,27 @@ def load_release(store: Cache, config: Config, stamp: str) -> Release | None:
     )
 
 
-def save_release(store: Cache, config: Config, stamp: str, release: Release) -> None:
-    """Remember a release under its stamp."""
+def save_release(
+    store: Cache,
+    config: Config,
+    sources: Iterable[Source],
+    output: Mapping[str, str],
+    needs: Iterable[str],
+    release: Release,
+) -> None:
+    """Remember a release, for as long as nothing changes.
+
+    Args:
+        store: the cache.
+        config: the configuration.
+        sources: the files of the source folders.
+        output: the files of the output folder, with their signatures.
+        needs: paths of other files that were read.
+        release: the release.
+    """
     stored = {
-        "stamp": stamp,
+        "stamp": _stamp(config, tools(config), sources, output, needs),
+        "needs": list(needs),
         "id": release.id,
         "totals": asdict(release.totals),
         "warnings": [asdict(problem) for problem in release.warnings],

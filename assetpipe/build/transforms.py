@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple
-from typing import NamedTuple
+from dataclasses import asdict, astuple, replace
+from typing import Any, NamedTuple
 
 from assetpipe import kinds, mediatypes
 from assetpipe.build.cache import Cache, key
 from assetpipe.build.config import Config
+from assetpipe.build.esbuild import Esbuild
+from assetpipe.build.inputs import Inputs
 from assetpipe.build.workers import Workers
 from assetpipe.globs import matcher
-from assetpipe.kinds.model import Note, Options, Reference, Transformed
+from assetpipe.kinds import text
+from assetpipe.kinds.js import can_shrink
+from assetpipe.kinds.model import Mapped, Minified, Note, Options, Reference, Transformed
 from assetpipe.names import split_suffix
+
+_JAVASCRIPT = "assetpipe.kinds.js"
 
 
 class Prepared(NamedTuple):
@@ -30,6 +36,8 @@ class Prepared(NamedTuple):
         encoding: codec for text to be spliced in; only ``"utf-8"`` is announced as charset.
         references: places in the body that name other files.
         notes: warnings of the transform.
+        needs: other files that were read to make the body, with their signatures.
+        listed: the manifest names it as an asset.
     """
 
     name: str
@@ -41,13 +49,34 @@ class Prepared(NamedTuple):
     encoding: str
     references: tuple[Reference, ...] = ()
     notes: tuple[Note, ...] = ()
+    needs: tuple[tuple[str, str], ...] = ()
+    listed: bool = True
 
 
 class Transforms:
-    """Runs kinds' transforms, or finds their results in the cache."""
+    """Runs kinds' transforms, or finds their results in the cache.
 
-    def __init__(self, config: Config, cache: Cache, workers: Workers) -> None:
+    Args:
+        config: decides the options.
+        inputs: tells the kind of each file.
+        cache: keeps the results.
+        workers: processes to work in.
+        esbuild: writes scripts smaller, if it is wanted.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        inputs: Inputs,
+        cache: Cache,
+        workers: Workers,
+        esbuild: Esbuild | None,
+    ) -> None:
         self._minify = config.minify
+        self._source_maps = config.source_maps
+        self._minifier = f"esbuild {esbuild.version}" if esbuild else "assetpipe"
+        self._esbuild = esbuild
+        self._inputs = inputs
         self._is_immutable = matcher(config.immutable)
         self._is_worker = matcher(config.workers)
         self._cache = cache
@@ -55,12 +84,12 @@ class Transforms:
 
     def recipe(self, name: str) -> str:
         """Return the kind and options for a file; empty where it ships as it is."""
-        module = kinds.module_for(name)
+        module = self._inputs.module(name)
         return f"{module} {self._options(name)}" if module else ""
 
     def run(self, name: str, data: bytes, digest: str) -> Transformed:
         """Transform a file's bytes, or find the result; ``digest`` is their SHA-256."""
-        module = kinds.module_for(name)
+        module = self._inputs.module(name)
         if module is None:
             is_utf8 = mediatypes.is_text(name) and _is_utf8(data)
             return Transformed(data, encoding="utf-8" if is_utf8 else "latin-1")
@@ -68,9 +97,32 @@ class Transforms:
         stored = self._cache.get("transform", entry)
         if stored is not None:
             return _unpack(stored, data)
-        result = self._workers.transform(module, data, self._options(name))
+        options = self._options(name)
+        minified, notes = self._minified(data, options) if module == _JAVASCRIPT else (None, ())
+        result = self._workers.call(len(data), kinds.transform, module, data, options, minified)
+        result = replace(result, notes=(*notes, *result.notes))
         self._cache.put("transform", entry, _pack(result, data))
         return result
+
+    def _minified(self, data: bytes, options: Options) -> tuple[Minified | None, tuple[Note, ...]]:
+        """Return a script as esbuild writes it, if that is wanted and possible, and warnings."""
+        if self._esbuild is None or not options.minify:
+            return None, ()
+        source = text.decode(data)
+        if source.encoding != "utf-8" or not can_shrink(source.chars):
+            return None, ()
+        result = self._esbuild.minify(
+            source.chars, module=options.module, source_map=options.source_maps != "off"
+        )
+        if isinstance(result, Minified):
+            return result, ()
+        note = Note(
+            f"esbuild cannot read it: {result.message}",
+            result.line,
+            result.column,
+            "mend it; until then it is minified without esbuild",
+        )
+        return None, (note,)
 
     def _options(self, name: str) -> Options:
         stem, suffix = split_suffix(name)
@@ -78,8 +130,11 @@ class Transforms:
         keep = stem.endswith((".min", "-min")) or self._is_immutable(name)
         return Options(
             minify=self._minify and not keep,
+            minifier=self._minifier,
             module=suffix.lower() == ".mjs",
             worker=self._is_worker(name),
+            source_maps=self._source_maps,
+            made=self._inputs.is_made(name),
         )
 
 
@@ -100,6 +155,7 @@ def _pack(result: Transformed, data: bytes) -> bytes:
         "references": result.references,
         "notes": [astuple(note) for note in result.notes],
         "encoding": result.encoding,
+        "mapped": result.mapped and asdict(result.mapped),
         "untouched": untouched,
     }
     return json.dumps(head).encode() + b"\n" + (b"" if untouched else result.body)
@@ -113,4 +169,9 @@ def _unpack(stored: bytes, data: bytes) -> Transformed:
         tuple(map(Reference._make, head["references"])),
         tuple(Note(*fields) for fields in head["notes"]),
         head["encoding"],
+        _mapped(**head["mapped"]) if head["mapped"] else None,
     )
+
+
+def _mapped(names: list[str], places: list[list[int]], **fields: Any) -> Mapped:
+    return Mapped(names=tuple(names), places=tuple((a, b) for a, b in places), **fields)

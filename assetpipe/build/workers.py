@@ -1,4 +1,4 @@
-"""Processes that transform, as Python code holds the interpreter's lock while it runs.
+"""Processes that compute, as Python code holds the interpreter's lock while it runs.
 
 Plain pipes to ``python -c`` instead of ``multiprocessing``: its children import the caller's
 main module again, so that ``build()`` in a script without a main guard would start itself
@@ -11,16 +11,19 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from queue import SimpleQueue
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, ParamSpec, Self, TypeVar, cast
 
-from assetpipe import kinds
 from assetpipe.errors import OutsideError
-from assetpipe.kinds.model import Note, Options, Transformed
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_Request = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 _INLINE_BYTES = 1 << 20
-"""Up to this much a build transforms by itself: a process costs a tenth of a second to start."""
+"""Up to this much a build works on by itself: a process costs a tenth of a second to start."""
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from assetpipe.build.workers import serve; serve()"
 
@@ -51,13 +54,24 @@ class Workers:
                     pipe.close()
             worker.wait()
 
-    def transform(self, module: str, data: bytes, options: Options) -> Transformed:
-        """Run a kind's transform, here or in a worker; safe to call from many threads."""
-        if self._is_inline(len(data)):
-            return transform(module, data, options)
+    def call(self, size: int, function: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
+        """Call a module's function, here or in a worker; safe to use from many threads.
+
+        Args:
+            size: bytes to work on, which tell whether a worker is worth it.
+            function: a function at the top of a module.
+            args: its arguments, which must be picklable, as its result must.
+            named: its named arguments.
+
+        Raises:
+            OutsideError: the worker died.
+            Exception: what the function raised.
+        """
+        if self._is_inline(size):
+            return function(*args, **named)
         worker = self._take()
         try:
-            return _ask(worker, (module, data, options))
+            result, error = _ask(worker, (function, args, named))
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             raise OutsideError(
                 f"a worker process ended with status {worker.wait()}",
@@ -65,6 +79,9 @@ class Workers:
             ) from error
         finally:
             self._idle.put(worker)
+        if error is not None:
+            raise error
+        return cast(R, result)
 
     def _is_inline(self, size: int) -> bool:
         with self._lock:
@@ -88,18 +105,6 @@ class Workers:
         return self._idle.get()
 
 
-def transform(module: str, data: bytes, options: Options) -> Transformed:
-    """Run a kind's transform; a defect of ours ships the file untouched and says so."""
-    try:
-        return kinds.load(module).transform(data, options)
-    except Exception as error:  # noqa: BLE001 - one file must not take the release down
-        note = Note(
-            f"ships untouched after an internal error: {error!r}",
-            hint="please report it with the file, and list the file under `plain` until then",
-        )
-        return Transformed(data, notes=(note,), encoding="latin-1")
-
-
 def serve() -> None:
     """Answer requests on standard input until it ends: the main function of a worker."""
     import signal
@@ -110,17 +115,22 @@ def serve() -> None:
     sys.stdout = sys.stderr
     while True:
         try:
-            module, data, options = pickle.load(requests)
+            function, args, named = pickle.load(requests)
         except EOFError:
             return
-        _send(answers, transform(module, data, options))
+        answer: tuple[Any, Exception | None]
+        try:
+            answer = function(*args, **named), None
+        except Exception as error:  # noqa: BLE001 - raised again by whoever asked
+            answer = None, error
+        _send(answers, answer)
 
 
-def _ask(worker: subprocess.Popen[bytes], request: tuple[str, bytes, Options]) -> Transformed:
+def _ask(worker: subprocess.Popen[bytes], request: _Request) -> tuple[Any, Exception | None]:
     assert worker.stdin is not None  # noqa: S101 - both are pipes
     assert worker.stdout is not None  # noqa: S101
     _send(worker.stdin, request)
-    answer: Transformed = pickle.load(worker.stdout)
+    answer: tuple[Any, Exception | None] = pickle.load(worker.stdout)
     return answer
 
 

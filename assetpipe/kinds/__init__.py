@@ -4,29 +4,88 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from assetpipe.names import split_suffix
 
 if TYPE_CHECKING:
-    from assetpipe.kinds.model import Kind
+    from assetpipe.kinds.model import Compiled, Compiler, Kind, Minified, Options, Transformed
 
 # A kind is imported when its first file turns up: a build without changes needs none of them.
 _MODULES = {
     ".cjs": "assetpipe.kinds.js",
     ".css": "assetpipe.kinds.css",
+    ".geojson": "assetpipe.kinds.json",
     ".js": "assetpipe.kinds.js",
+    ".json": "assetpipe.kinds.json",
+    ".jsonld": "assetpipe.kinds.json",
+    ".map": "assetpipe.kinds.sourcemap",
     ".mjs": "assetpipe.kinds.js",
+    ".svg": "assetpipe.kinds.svg",
+    ".topojson": "assetpipe.kinds.json",
+    ".webmanifest": "assetpipe.kinds.webmanifest",
 }
+
+# By a file's base name, which says more than its suffix.
+_NAMED = {"manifest.json": "assetpipe.kinds.webmanifest"}
 
 
 def module_for(name: str) -> str | None:
     """Return the module of the kind that handles a logical name, or ``None``."""
-    return _MODULES.get(split_suffix(name)[1].lower())
+    base = name.rpartition("/")[2].lower()
+    return _NAMED.get(base) or _MODULES.get(split_suffix(base)[1])
 
 
 @cache
-def load(module: str) -> Kind:
-    """Return the kind that a module defines as ``KIND``."""
-    kind: Kind = import_module(module).KIND
+def load(reference: str) -> Kind:
+    """Return the kind that a module defines: ``module:NAME``, or ``module`` for its ``KIND``."""
+    module, _, name = reference.partition(":")
+    kind: Kind = getattr(import_module(module), name or "KIND")
     return kind
+
+
+def compiler(reference: str) -> Compiler:
+    """Return the compiler that a module defines, as ``load`` does a kind."""
+    return cast("Compiler", load(reference))
+
+
+def compile_file(reference: str, path: str, data: bytes) -> Compiled:
+    """Compile one file.
+
+    Raises:
+        CompileError: the compiler does not accept it, or failed.
+    """
+    from assetpipe.kinds.model import CompileError
+
+    try:
+        return compiler(reference).compile(path, data)
+    except CompileError:
+        raise
+    except Exception as error:
+        raise CompileError(f"the compiler {reference} failed: {error!r}", path) from error
+
+
+def transform(
+    reference: str, data: bytes, options: Options, minified: Minified | None = None
+) -> Transformed:
+    """Run a kind's transform; a defect of ours ships the file untouched and says so.
+
+    Args:
+        reference: names the kind, as for ``load``.
+        data: the file's bytes.
+        options: the options.
+        minified: the script as another minifier wrote it.
+    """
+    from assetpipe.kinds.model import Adopter, Note, Transformed
+
+    try:
+        kind = load(reference)
+        if minified is not None and isinstance(kind, Adopter):
+            return kind.adopt(data, options, minified)
+        return kind.transform(data, options)
+    except Exception as error:  # noqa: BLE001 - one file must not take the release down
+        note = Note(
+            f"ships untouched after an internal error: {error!r}",
+            hint="please report it with the file, and list the file under `plain` until then",
+        )
+        return Transformed(data, notes=(note,), encoding="latin-1")
