@@ -12,8 +12,9 @@ SIBLING_SUFFIXES = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
 """The suffix of a precompressed sibling by content coding (names as in RFC 9110, 8.4.1)."""
 
 # What a path segment may hold unescaped (RFC 3986, 3.3), less the quotes and parentheses that
-# would end a CSS url() or a string around it.
-_PATH_SAFE = "/!$&*+,;=:@~-._"
+# would end a CSS url() or a string around it, the ampersand that may begin a character reference
+# in HTML, and the comma that may end a URL in a srcset.
+_PATH_SAFE = "/!$*+;=:@~-._"
 
 
 def split_suffix(name: str) -> tuple[str, str]:

@@ -154,6 +154,65 @@ PACKAGES = {
     "videojs": Package(
         "video.js", "8.24.1", "ae4c208cb6e8d1f42af45009bfcaead2e5e6ee2de58cf7a67b9413e7ff87a5fd"
     ),
+    "alpine": Package(
+        "alpinejs", "3.17.5", "fe3a5be16ef5d23edc188e8313ebbf6f3373cbed8b939c427060f3a5d2314c0b"
+    ),
+    "chart": Package(
+        "chart.js", "4.6.1", "9345dacdf4bb4c5d40321f4b9aafab6fe676d37a534fc0bc2d17c4c4e29c4f00"
+    ),
+    "d3-current": Package(
+        "d3", "7.9.2", "f0c1d2c2479907a6e3265370d0fd715f7aef0f561cdd2b415df385ba7df9d1aa"
+    ),
+    "daisyui": Package(
+        "daisyui", "5.8.1", "db61224e50c55c6bd67c67c130088b119aa38f6efcd107fa6546802f7c480a3d"
+    ),
+    "react-dom": Package(
+        "react-dom", "19.3.1", "8b49975821eec6311e00d2b3f4b8337923253c876517388a33f9839c61ab262e"
+    ),
+    "stimulus": Package(
+        "@hotwired/stimulus",
+        "3.2.2",
+        "4e42ca7b9348c2ff172f351f035792f0f91a8d29195632a45d5d8ed45d45413b",
+    ),
+    "swiper": Package(
+        "swiper", "14.4.0", "70828637fd47a251076ca00f1d5fd9bf0b53944107f559ce9b66aa50b9011fe2"
+    ),
+    "tailwind": Package(
+        "tailwindcss", "4.3.5", "3e30a765102ecded1dc1bf50d95de93d94ae0807f86cda155bb2aff4945ebb8b"
+    ),
+    "tailwind-browser": Package(
+        "@tailwindcss/browser",
+        "4.3.4",
+        "cb84d1519f9e4b5d9f808bb68c076d0fb12255bffdb13c628800cd91087fa129",
+    ),
+    "turbo": Package(
+        "@hotwired/turbo",
+        "8.0.23",
+        "dfd8a76b28885c010564d828cb21c63f82aeb68b1cd00006152f26c73cae6daa",
+    ),
+    "vue": Package(
+        "vue", "3.5.45", "c2ec36a9b719e4277785f1ad36a1bb0424d8d32f0bea24abcce862e26821d585"
+    ),
+    "bootstrap-icons": Package(
+        "bootstrap-icons",
+        "1.13.2",
+        "7b5960145e1ab14a49a117f96a9e5a54a94fdf07f21e302d9e4f88d73dd19f9c",
+    ),
+    "flag-icons": Package(
+        "flag-icon-css", "4.1.7", "6a5cc48528304ddc6567d051342d19b1080e6dc9e86d52e5c5a87f375362e43f"
+    ),
+    "orange": Package(
+        "orange3",
+        "3.40.0",
+        "1c24dc6df818be26710d6d8d7595a8a50682e3c99e6e3bdabe14591e26f5a85b",
+        wheel=True,
+    ),
+    "qdarkstyle": Package(
+        "qdarkstyle",
+        "3.2.3",
+        "ea980ee426d594909cf1058306832af71ff6cbad6f69237b036d1550635aefbc",
+        wheel=True,
+    ),
 }
 
 SMALL = [
@@ -221,8 +280,53 @@ LARGE = [
     Pick("twemoji", "", "twemoji"),
 ]
 
-TreeName = Literal["small", "medium", "large"]
-TREES: dict[TreeName, list[Pick]] = {"small": SMALL, "medium": MEDIUM, "large": LARGE}
+RELEASES = [
+    Pick("alpine", "dist/cdn.js", "alpine"),
+    Pick("alpine", "dist/module.esm.js", "alpine"),
+    Pick("chart", "dist/chart.js", "chart"),
+    Pick("d3-current", "dist/d3.js", "d3"),
+    Pick("daisyui", "components", "daisyui/components"),
+    Pick("daisyui", "themes.css", "daisyui"),
+    Pick("htmx", "dist/htmx.js", "htmx"),
+    Pick("react-dom", "cjs/react-dom-client.development.js", "react-dom"),
+    Pick("stimulus", "dist/stimulus.js", "stimulus"),
+    Pick("swiper", "swiper-bundle.css", "swiper"),
+    Pick("swiper", "swiper-bundle.js", "swiper"),
+    Pick("tailwind", "dist/lib.mjs", "tailwind"),
+    Pick("tailwind", "index.css", "tailwind"),
+    Pick("tailwind", "preflight.css", "tailwind"),
+    Pick("tailwind", "theme.css", "tailwind"),
+    Pick("tailwind", "utilities.css", "tailwind"),
+    Pick("tailwind-browser", "dist/index.global.js", "tailwind"),
+    Pick("turbo", "dist/turbo.es2017-esm.js", "turbo"),
+    Pick("videojs", "dist/video-js.css", "video.js"),
+    Pick("videojs", "dist/video.js", "video.js"),
+    Pick("vue", "dist/vue.esm-browser.js", "vue"),
+]
+"""What sites of these days are made of, as of the packages' last releases."""
+
+PICTURES = [
+    Pick("bootstrap-icons", "bootstrap-icons.svg", "sprites"),
+    Pick("bootstrap-icons", "icons", "bootstrap-icons"),
+    Pick("flag-icons", "flags", "flags"),
+    Pick("fontawesome", "sprites/regular.svg", "sprites"),
+    Pick("orange", "Orange/widgets/data/icons", "orange/data"),
+    Pick("orange", "Orange/widgets/evaluate/icons", "orange/evaluate"),
+    Pick("orange", "Orange/widgets/model/icons", "orange/model"),
+    Pick("orange", "Orange/widgets/unsupervised/icons", "orange/unsupervised"),
+    Pick("orange", "Orange/widgets/visualize/icons", "orange/visualize"),
+    Pick("qdarkstyle", "qdarkstyle/svg", "qdarkstyle"),
+]
+"""Pictures in SVG as drawing programs leave them: Inkscape (qdarkstyle), Illustrator (orange)."""
+
+TreeName = Literal["small", "medium", "large", "releases", "pictures"]
+TREES: dict[TreeName, list[Pick]] = {
+    "small": SMALL,
+    "medium": MEDIUM,
+    "large": LARGE,
+    "releases": RELEASES,
+    "pictures": PICTURES,
+}
 
 # What a package holds besides the files that a site would serve.
 LEFT_OUT_SUFFIXES = (
