@@ -347,7 +347,11 @@ class Context:
             raise self.unsure(len(self.kinds), "a slash that begins a line behind a comma")
         if self.kinds[index] == LITERAL:
             return kind != IMPORT and self.pieces[before] != "from"
-        return kind not in (DECLARE, JUMP) or self._broken(index)
+        if kind == DECLARE:
+            if self._broken(index) and self.kinds[self._before(before)] in STATEMENT_ALONE:
+                raise self.unsure(len(self.kinds), "a slash behind “let”, perhaps as a name")
+            return False
+        return kind != JUMP or self._broken(index)
 
     def _is_operator(self, index: int) -> bool:
         """Tell whether ``await`` or ``yield`` is an operator here, or a name.
@@ -370,18 +374,22 @@ class Context:
 
     def _modifiers(self, function: Frame) -> list[str]:
         """Return which of ``async`` and ``*`` stand before a function's name."""
-        at = self._before(function.parameters)
+        first = function.parameters  # the first token behind the place where `async` may stand
+        at = self._before(first)
         if function.closed == CLOSE_ARROW:
-            return ["async"] if self.kinds[at] == ASYNC else []
+            return ["async"] if self.kinds[at] == ASYNC and not self._broken(first) else []
         if self.kinds[at] not in (FUNCTION, FUNCTION_DECLARATION, OPERATOR):
-            at = self._before(self._key_start(at))
+            first = self._key_start(at)
+            at = self._before(first)
         found = []
         if self.pieces[at] == "*":
             found.append("*")
+            first = at
             at = self._before(at)
         if self.kinds[at] in (FUNCTION, FUNCTION_DECLARATION):
+            first = at
             at = self._before(at)
-        if self.pieces[at] == "async":
+        if self.pieces[at] == "async" and not self._broken(first):
             found.append("async")
         return found
 
@@ -593,18 +601,28 @@ class Context:
     def _word(self, index: int) -> bool:
         """Make a word a name where it is one: section 12.7, IdentifierName. Tell whether it is."""
         before = self._before(index)
-        exported = self.pieces[before] == "as" and not self._broken(index)  # `export * as default`
-        if self.top.names or self.kinds[before] == DOT or exported:
+        if (
+            self.top.names
+            or self.kinds[before] == DOT
+            or (self.pieces[before] == "as" and self._names_all(before))
+        ):
             self.kinds[index] = NAME
             return True
         return False
+
+    def _names_all(self, index: int) -> bool:
+        """Tell whether ``as`` stands behind ``export *`` or ``import *``."""
+        star = self._before(index)
+        return self.pieces[star] == "*" and self.kinds[self._before(star)] in (EXPORT, IMPORT)
 
     def _head_word(self, index: int) -> None:
         if not self._word(index):
             self._head = index
 
     def _with(self, index: int) -> None:
-        if not self._word(index) and self.kinds[self._before(index)] != LITERAL:
+        if not self._word(index) and (
+            self.kinds[self._before(index)] != LITERAL or self._after(index) == "("
+        ):
             self._head = index
 
     def _default(self, index: int) -> None:
@@ -633,7 +651,10 @@ class Context:
     def _of(self, index: int) -> None:
         if self._word(index):
             return
-        operator = self.top.kind == "for" and self.kinds[self._before(index)] in EXPRESSION_ENDS
+        before = self.kinds[self._before(index)]
+        if self.top.kind == "for" and before in (AWAIT, YIELD):
+            raise self.unsure(index, "“of”, perhaps as a name")
+        operator = self.top.kind == "for" and before in EXPRESSION_ENDS
         self.kinds[index] = OPERATOR_WORD if operator else NAME
 
     def _import(self, index: int) -> None:

@@ -110,10 +110,13 @@ class _Pairs(dict[str, bool | None]):
 
     def __missing__(self, pair: str) -> bool | None:
         first, second = pair[0], pair[1]
-        if first in _NEVER_MERGE or second in _NEVER_MERGE:
-            apart: bool | None = False
-        elif _NAME_PART.fullmatch(second) or second == "\\":
-            apart = None if first == "/" else bool(_NAME_PART.fullmatch(first))
+        starts_name = _NAME_PART.fullmatch(second) or second == "\\"
+        if starts_name and first in "/.}":
+            apart: bool | None = None
+        elif first in _NEVER_MERGE or second in _NEVER_MERGE:
+            apart = False
+        elif starts_name:
+            apart = bool(_NAME_PART.fullmatch(first))
         elif _NAME_PART.fullmatch(first):
             apart = None if second == "." else False
         else:
@@ -132,6 +135,10 @@ def _would_merge(first: str, second: str) -> bool:
         return second[0] in "/*=" or len(first) > 1
     if second[0] == "/":
         return False
+    if first[-1] == "}":  # a brace, or a name that ends with `\\u{61}`
+        return len(first) > 1
+    if first[-1] == "." and first[0] in "0123456789":  # no name may begin right behind a number
+        return _NAME_PART.match(second) is not None
     if first[-1] + second[0] in ("<!", "!-"):  # together they might make `<!--`
         return True
     token = TOKEN.match(first + second)
