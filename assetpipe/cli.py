@@ -17,7 +17,7 @@ import click
 import assetpipe
 from assetpipe.build import Config, Problem, Release, build, load_config
 from assetpipe.build.cache import Cache
-from assetpipe.build.config import MIB
+from assetpipe.build.config import MIB, SOURCE_MAPS
 from assetpipe.build.output import Output
 from assetpipe.build.sources import place_of
 from assetpipe.errors import AssetpipeError, ConfigError, OutsideError
@@ -108,7 +108,8 @@ def main() -> None:
 @click.argument("source", nargs=-1, type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Output folder.")
 @click.option("--public-url", metavar="URL", help="Path or URL the release is served below.")
-@click.option("--minify/--no-minify", default=None, help="Write CSS and JavaScript smaller.")
+@click.option("--minify/--no-minify", default=None, help="Write text files smaller.")
+@click.option("--source-maps", type=click.Choice(SOURCE_MAPS), help="Make source maps.")
 @click.option("--encodings", metavar="LIST", help="Any of gzip,br,zstd; empty for none.")
 @click.option("--strict", is_flag=True, help="A reference that matches no file is an error.")
 @click.option("--no-cache", is_flag=True, help="Neither read nor keep earlier results.")
@@ -120,6 +121,7 @@ def build_command(
     out: Path | None,
     public_url: str | None,
     minify: bool | None,
+    source_maps: str | None,
     encodings: str | None,
     strict: bool,
     no_cache: bool,
@@ -141,6 +143,7 @@ def build_command(
             "out": out,
             "public_url": public_url,
             "minify": minify,
+            "source_maps": source_maps,
             "encodings": None if encodings is None else [e for e in encodings.split(",") if e],
             "missing": "error" if strict else None,
             "use_cache": False if no_cache else None,

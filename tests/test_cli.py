@@ -17,7 +17,7 @@ from tests.site import Tree, assets, clean_environment, command, plant
 
 TREE: Tree = {
     "static/css/app.css": "a { b: url(../img/i.svg) }\n" * 60 + "a { b: url(../img/j.svg) }",
-    "static/img/i.svg": "<svg/>" * 200,
+    "static/img/i.svg": f"<svg>{'<g/>' * 300}</svg>",
     "static/robots.txt": "User-agent: *\n",
 }
 

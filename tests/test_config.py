@@ -176,6 +176,15 @@ WRONG: list[Any] = [
     pytest.param("public_url", "'static/'", "is not a path that starts", id="public_url: relative"),
     pytest.param("minify", "'yes'", "'yes' is not true or false", id="minify: a word"),
     pytest.param("minify", "1", "1 is not true or false", id="minify: a number"),
+    pytest.param("minifier", "'terser'", "unknown minifier 'terser'", id="minifier"),
+    pytest.param("minifier_path", "3", "3 is not a path", id="minifier_path"),
+    pytest.param("source_maps", "true", "unknown mode True", id="source_maps"),
+    pytest.param("bundles", "['a.js']", "is not a table", id="bundles: a list"),
+    pytest.param("bundles", "{'a.js' = 3}", "3 is not a list of globs", id="bundles: members"),
+    pytest.param("bundles", "{'a.mjs' = []}", "not a name for a bundle", id="bundles: modules"),
+    pytest.param("bundles", "{'../a.js' = []}", "not a name for a bundle", id="bundles: up"),
+    pytest.param("bundles", "{'/a.js' = []}", "not a name for a bundle", id="bundles: absolute"),
+    pytest.param("html", "true", "True is not a list of globs", id="html"),
     pytest.param("encodings", "3", "3 is not a list", id="encodings"),
     pytest.param("encodings", "[3]", "is not a list", id="encodings: a list of numbers"),
     pytest.param("encodings", "['gzp']", "unknown encoding 'gzp'", id="encodings: unknown"),
@@ -260,6 +269,8 @@ UNKNOWN: list[Any] = [
     pytest.param("source = [{pth = 'a'}]", "unknown key 'pth'", "path", id="a key of a source"),
     pytest.param("encodings = ['brotli', 'br']", "unknown encoding", "br", id="an encoding"),
     pytest.param("missing = 'errors'", "unknown policy", "error", id="a policy"),
+    pytest.param("minifier = 'es-build'", "unknown minifier", "esbuild", id="a minifier"),
+    pytest.param("source_maps = 'link'", "unknown mode", "linked", id="a mode of source maps"),
 ]
 
 

@@ -32,7 +32,9 @@ def generated_tree(seed: int) -> dict[str, str]:
     words = random.Random(seed)
     sizes = {"text/large.txt": 60_000, "text/small.txt": 20_000}
     texts = {name: " ".join(words.choices("abcdefgh", k=size // 2)) for name, size in sizes.items()}
-    pictures = {f"img/{n}.svg": f"<svg>{words.random()}</svg>" * 40 for n in range(20)}
+    pictures = {
+        f"img/{n}.svg": "<svg>" + f"<g id='{words.random()}'/>" * 40 + "</svg>" for n in range(20)
+    }
     sheets = {f"css/{n}.css": f"a {{ b: url(../img/{n}.svg) }}\n" * 30 for n in range(20)}
     sheets["css/all.css"] = "".join(f"@import '{n}.css';\n" for n in range(20))
     return {**texts, **pictures, **sheets, "robots.txt": f"# {seed}\n" * 200}

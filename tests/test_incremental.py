@@ -21,8 +21,9 @@ from tests.site import Site, assets, contents, flaws, settle, shipped
 
 SHEETS = ["a.css", "b.css", "sub/c.css"]
 SCRIPTS = ["m.js", "n.js", "sub/o.js"]
+MAPS = ["m.js.map", "b.css.map"]
 OTHERS = ["i.svg", "sub/j.svg", "robots.txt", "sub/t.txt", "i.svg/index.js"]
-NAMES = [*SHEETS, *SCRIPTS, *OTHERS]
+NAMES = [*SHEETS, *SCRIPTS, *MAPS, *OTHERS]
 CHOICES: list[dict[str, Any]] = [
     {},
     {"minify": False},
@@ -34,6 +35,10 @@ CHOICES: list[dict[str, Any]] = [
     {"missing": {"*.css": "ignore"}},
     {"ignore": ["b.css", "n.js"]},
     {"public_url": "/elsewhere/"},
+    {"source_maps": "linked"},
+    {"source_maps": "hidden", "plain": ["m.js"]},
+    {"source_maps": "linked", "bundles": {"sub/all.css": ["*.css", "sub/c.css"]}},
+    {"bundles": {"all.js": ["[mn].js"]}},
 ]
 
 
@@ -63,10 +68,15 @@ class Write:
         if self.name in SHEETS:
             imports = "".join(f'@import "{url}";\n' for url in urls if url.endswith(".css"))
             rules = "".join(f"a {{ b: url( '{url}?v#x' ) }}\n" for url in [*urls, "/static/a.css"])
-            return f"{imports}{rules}{text}"
+            return f"{imports}{rules}{text}\n/*# sourceMappingURL=b.css.map */"
         if self.name in SCRIPTS:
             modules = [url if url.startswith(".") else f"./{url}" for url in urls]
-            return "".join(f'import "{module}";\n' for module in modules) + f"{text}\nrun( 1 )"
+            return "".join(f'import "{module}";\n' for module in modules) + (
+                f"{text}\nrun( 1 )\n//# sourceMappingURL=m.js.map"
+            )
+        if self.name in MAPS:
+            sources = [*urls, f"{self.salt}.ts"]
+            return json.dumps({"version": 3, "sources": sources, "mappings": "AAAA;ACAA"})
         return f"{self.name} {text}"
 
 
@@ -192,7 +202,7 @@ def site(tmp_path: Path) -> Site:
         {
             "css/a.css": "@import 'b.css'; a { b: url(../img/i.svg) }" + "x { y: z }" * 80,
             "css/b.css": "b { c: d }" * 120,
-            "img/i.svg": "<svg/>" * 100,
+            "img/i.svg": f"<svg>{'<g/>' * 150}</svg>",
             "gone.css": "a { b: url(gone.png) }",
             "robots.txt": "User-agent: *\n" * 60,
         },
@@ -265,7 +275,7 @@ def test_an_edit_that_is_taken_back_gives_the_earlier_release(site: Site) -> Non
     site.write("img/i.svg", "<svg></svg>")
     site.build()
     assert shipped(site.out) != before
-    site.write("img/i.svg", "<svg/>" * 100)
+    site.write("img/i.svg", f"<svg>{'<g/>' * 150}</svg>")
     site.build()
     assert shipped(site.out) == before
 
