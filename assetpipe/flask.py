@@ -13,15 +13,23 @@ from urllib.parse import quote
 
 from flask import Flask, Response, abort, after_this_request, has_request_context, request
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from werkzeug.routing import Map, MapAdapter, Rule
 from werkzeug.wsgi import wrap_file
 
 from assetpipe.errors import AssetpipeError, ConfigError, ManifestError, UnknownAssetError
 from assetpipe.manifest import FILE_NAME, load
 from assetpipe.names import nearest
-from assetpipe.serve.project import DEFAULT_OUT, is_configured, output_folder, project_folder
+from assetpipe.serve.project import (
+    DEFAULT_OUT,
+    bundle_members,
+    is_configured,
+    output_folder,
+    project_folder,
+)
 from assetpipe.serve.resolver import ManifestResolver, Resolver, SourceResolver
 from assetpipe.serve.static import CHUNK, StaticFiles
+from assetpipe.serve.tags import script_tags, stylesheet_tags
 
 _PREFIX = "ASSETPIPE_"
 
@@ -179,7 +187,11 @@ class _AppAssets:
         self._state: _State | None = None
 
     def install(self) -> None:
-        """Take over ``url_for`` and the static route."""
+        """Take over ``url_for`` and the static route, and give templates their helpers."""
+        helpers = {"script_tag": self.script_tag, "stylesheet_tag": self.stylesheet_tag}
+        # Not as globals of the environment: to add one is to create it, and the app may still
+        # change its options.
+        self._app.context_processor(lambda: helpers)
         _replace_url_for(self._app, self._flask_url_for, self._url_for)
         self._app.view_functions["static"] = self.serve
 
@@ -209,6 +221,31 @@ class _AppAssets:
         values["filename"] = state.resolver.file(name)
         # References between files are relative, so those of blueprints lie below this route, too.
         return self._flask_url_for("static", **values)
+
+    def script_tag(self, name: str, **attributes: object) -> Markup:
+        """Return the ``<script>`` of an asset; in source mode of each member of a bundle.
+
+        Args:
+            name: logical name of a script of the app's own static folder.
+            attributes: of the tag, such as ``defer=True`` or ``type="module"``.
+        """
+        return Markup(script_tags(self._urls(name), attributes))  # noqa: S704 - all is escaped
+
+    def stylesheet_tag(self, name: str, **attributes: object) -> Markup:
+        """Return the ``<link>`` of an asset; in source mode of each member of a bundle.
+
+        Args:
+            name: logical name of a stylesheet of the app's own static folder.
+            attributes: of the tag, such as ``media="print"``.
+        """
+        return Markup(stylesheet_tags(self._urls(name), attributes))  # noqa: S704 - all is escaped
+
+    def _urls(self, name: str) -> list[str]:
+        names, folder = [name], self._app.static_folder
+        if self._current().files is None and folder:
+            project = project_folder(Path(self._app.root_path))
+            names = bundle_members(project, name, Path(folder)) or names
+        return [self._app.url_for("static", filename=each) for each in names]
 
     def serve(self, filename: str) -> ResponseReturnValue:
         """Answer a request below the static route."""

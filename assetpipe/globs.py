@@ -46,6 +46,11 @@ def _set(inside: str) -> str:
     return f"{start}{members}]"
 
 
+def rooted(pattern: str) -> Callable[[str], bool]:
+    """Return a test like ``matcher`` for one pattern that always means the whole name."""
+    return matcher([f"/{pattern.removeprefix('/')}"])
+
+
 def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Return a test that says whether a logical name matches any of the patterns.
 

@@ -24,6 +24,7 @@ from assetpipe import manifest
 from assetpipe.errors import ConfigError, ManifestError, UnknownAssetError
 from assetpipe.flask import AssetPipe
 from tests.release import SITE, output_name, sibling, write_release
+from tests.site import Site, plant
 
 APP, LOG, DEEP, PICTURE = (
     output_name(name, SITE[name])
@@ -352,6 +353,71 @@ def test_source_mode_without_a_static_folder_serves_nothing(release: Path) -> No
     app = make_app(release, SOURCE, static_folder=None)
     AssetPipe(app)
     assert app.test_client().get("/static/css/app.css").status_code == 404
+
+
+TAGS: list[Any] = [
+    pytest.param(
+        "stylesheet_tag('css/app.css')",
+        '<link rel="stylesheet" href="/static/<css/app.css>">',
+        id="a stylesheet",
+    ),
+    pytest.param(
+        "stylesheet_tag('css/app.css', media='print', data_x='\"&<')",
+        '<link rel="stylesheet" href="/static/<css/app.css>" media="print"'
+        ' data-x="&#34;&amp;&lt;">'.replace("&#34;", "&quot;"),
+        id="attributes",
+    ),
+    pytest.param(
+        "script_tag('js/all.js', defer=True, async=False, nonce=None)",
+        '<script src="/static/<js/all.js>" defer></script>',
+        id="a bundle",
+    ),
+]
+
+
+@pytest.fixture(name="bundled")
+def _bundled(tmp_path: Path) -> Site:
+    """Return a project with a bundle, its release beside it."""
+    plant(tmp_path, {"assetpipe.toml": '[bundles]\n"js/all.js" = ["js/*.js", "js/last/b&c.js"]'})
+    tree = {"css/app.css": "a{}", "js/z.js": "z()", "js/a.js": "a()", "js/last/b&c.js": "b()"}
+    site = Site(tmp_path, tree, out=tmp_path / "build/static",
+                bundles={"js/all.js": ["js/*.js", "js/last/b&c.js"]})  # fmt: skip
+    site.build()
+    return site
+
+
+@pytest.mark.parametrize(("call", "expected"), TAGS)
+def test_tags_in_templates(bundled: Site, call: str, expected: str) -> None:
+    """Safe markup, every attribute escaped."""
+    app = Flask("tags", root_path=str(bundled.source.parent))
+    AssetPipe(app)
+    with app.test_request_context():
+        page = render_template_string("{{ " + call + " }}")
+    expected = re.sub("<([a-z]+/[^>]+)>", lambda name: bundled.file(name[1]), expected)
+    assert page == expected
+
+
+def test_a_bundle_is_its_members_in_source_mode(bundled: Site) -> None:
+    """There is nothing to build while one works on them."""
+    app = Flask("tags", root_path=str(bundled.source.parent))
+    app.config["ASSETPIPE_MODE"] = "source"
+    AssetPipe(app)
+    with app.test_request_context():
+        page = render_template_string("{{ script_tag('js/all.js') }}|{{ script_tag('js/a.js') }}")
+    tags = [f'<script src="/static/js/{name}.js"></script>' for name in ("a", "z", "last/b&amp;c")]
+    assert page == "\n".join(tags) + f"|{tags[0]}"
+
+
+@pytest.mark.parametrize("text", ["bundles = 3", "[bundles]\n'js/all.js' = 3", "[bundles"])
+def test_bundles_that_make_no_sense_are_told_of(bundled: Site, text: str) -> None:
+    """With the file that they are in."""
+    file = plant(bundled.source.parent, {"assetpipe.toml": text}) / "assetpipe.toml"
+    app = Flask("tags", root_path=str(bundled.source.parent))
+    app.config["ASSETPIPE_MODE"] = "source"
+    AssetPipe(app)
+    with app.test_request_context(), pytest.raises(ConfigError) as raised:
+        render_template_string("{{ script_tag('js/all.js') }}")
+    assert raised.value.where == str(file)
 
 
 def test_a_file_is_served_with_its_encoding_and_a_long_life(release: Path) -> None:

@@ -22,7 +22,7 @@ from assetpipe.build.plugins import Plugin
 from assetpipe.build.urls import SCHEME, TAIL_SAFE, split_url
 from assetpipe.build.workers import Workers
 from assetpipe.errors import ConfigError, InputError
-from assetpipe.globs import matcher
+from assetpipe.globs import matcher, rooted
 from assetpipe.kinds import text
 from assetpipe.kinds.bundle import CannotBundleError, Joined, Member
 from assetpipe.kinds.model import Compiled, CompileError, Note, Options, Reference
@@ -206,8 +206,7 @@ class Inputs:
         suffix = split_suffix(name)[1].lower()
         members: dict[str, None] = {}
         for glob in globs:
-            matches = matcher([f"/{glob.removeprefix('/')}"])
-            matching = [each for each in shipped if matches(each)]
+            matching = list(filter(rooted(glob), shipped))
             if not matching:
                 raise ConfigError(
                     f"{glob!r} matches no file",

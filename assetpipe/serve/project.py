@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from assetpipe.errors import ConfigError
+from assetpipe.globs import rooted
 
 DEFAULT_OUT = "build/static"
 
@@ -29,27 +30,50 @@ def output_folder(project: Path) -> Path:
     Raises:
         ConfigError: the configuration file cannot be read, or its ``out`` is not a path.
     """
-    for name in _CONFIG_FILES:
-        file = project / name
-        if file.is_file():
-            return project / _configured_out(file)
-    return project / DEFAULT_OUT
+    out, where = _configured(project, "out", DEFAULT_OUT)
+    if not isinstance(out, str):
+        raise ConfigError(f"out is {out!r}, which is not a path", where=where)
+    return project / out
 
 
-def _configured_out(file: Path) -> str:
+def bundle_members(project: Path, bundle: str, sources: Path) -> list[str]:
+    """Return the members of a bundle that the project's configuration names, in order.
+
+    Args:
+        project: the project's folder.
+        bundle: logical name; of any other asset there are no members.
+        sources: the folder of sources, where globs are looked for.
+
+    Raises:
+        ConfigError: the configuration file cannot be read, or its ``bundles`` are no table of
+            globs.
+    """
+    bundles, where = _configured(project, "bundles", {})
+    globs = bundles.get(bundle, []) if isinstance(bundles, dict) else None
+    if not isinstance(globs, list) or not all(isinstance(glob, str) for glob in globs):
+        raise ConfigError(f"bundles is {bundles!r}, which is no table of globs", where=where)
+    if not globs:
+        return []
+    files = (path.relative_to(sources) for path in sources.rglob("*") if path.is_file())
+    names = sorted(file.as_posix() for file in files)
+    return list(dict.fromkeys(name for glob in globs for name in filter(rooted(glob), names)))
+
+
+def _configured(project: Path, key: str, default: object) -> tuple[object, str]:
+    """Return a value of the project's configuration, and the file it is in."""
     import tomllib  # only for projects that do not say in the app where the release lies
 
+    file = next(filter(Path.is_file, (project / name for name in _CONFIG_FILES)), None)
+    if file is None:
+        return default, ""
     try:
         table: Any = tomllib.loads(file.read_text("utf-8"))
         if file.name == "pyproject.toml":
             table = table.get("tool", {}).get("assetpipe", {})
-        out = table.get("out", DEFAULT_OUT)
+        return table.get(key, default), str(file)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"is not valid TOML: {error}", where=str(file)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot be read: {error}", where=str(file)) from error
     except AttributeError:
         raise ConfigError("[tool.assetpipe] is not a table", where=str(file)) from None
-    if not isinstance(out, str):
-        raise ConfigError(f"out is {out!r}, which is not a path", where=str(file))
-    return out
