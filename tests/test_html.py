@@ -17,7 +17,7 @@ from assetpipe.kinds.html import KIND
 from assetpipe.kinds.html.markup import attributes, tags
 from assetpipe.kinds.html.values import value
 from assetpipe.kinds.model import Options, Transformed
-from tests.site import Site, integrity
+from tests.site import Site, assets, integrity, settle
 
 
 def transform(source: str) -> Transformed:
@@ -649,3 +649,36 @@ def test_a_file_of_any_name_is_reached_from_any_attribute(tmp_path: Path, name: 
     ]
     assert [unquote(each) for each in again] == [site.file(name)] * 4
     assert unquote(values["src"]) == site.file(name)
+
+
+def test_the_integrity_is_that_of_what_ships(tmp_path: Path) -> None:
+    """Else browsers refuse the script; a plain script keeps its name when its bytes change."""
+    tree = {
+        "page.html": "<script src=a.js integrity=sha384-old></script>"
+        "<script src='b.js?v=1' integrity='sha384-old'></script>",
+        "a.js": "var  a  =  1;\n",
+        "b.js": "var  b  =  1;\n",
+    }
+    site = Site(tmp_path, tree, html=["*.html"], plain=["page.html", "b.js"])
+    for content in (None, "var  b  =  2;\n"):
+        if content:
+            settle()
+            site.build()
+            site.write("b.js", content)
+        site.build()
+        hashes = {name: asset["integrity"] for name, asset in assets(site.out).items()}
+        assert site.text("page.html") == site.fill(
+            f"<script src=<a.js> integrity={hashes['a.js']}></script>"
+            f"<script src='b.js?v=1' integrity='{hashes['b.js']}'></script>"
+        )
+
+
+def test_files_that_hold_each_others_integrity_have_none(tmp_path: Path) -> None:
+    """No hash can be part of what it is the hash of; an empty attribute checks nothing."""
+    tree = {
+        "a.html": "<link rel=preload href=b.html integrity=sha384-x>",
+        "b.html": "<link rel=preload href=a.html integrity=sha384-x>",
+    }
+    site = Site(tmp_path, tree, html=["*.html"])
+    site.build()
+    assert "integrity=>" in site.text("a.html") + site.text("b.html")

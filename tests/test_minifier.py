@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from assetpipe.errors import ConfigError
+from assetpipe.kinds.js import KIND
+from assetpipe.kinds.model import Minified, Options
 from tests.node import node_modules, require_node
 from tests.site import Site, Tree, assets, command, plant, settle
 from tests.test_source_maps import the_map, traced, word_map
@@ -149,3 +151,21 @@ def test_each_minifier_has_its_own_results(site: Site) -> None:
     other = site.build(minifier="assetpipe").id
     assert other != first
     assert site.build().id == first
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import'./other.js'",
+        "import('./part.js')",
+        "",
+        "import'./part.js';import'./part.js'",
+        "var a = /",
+    ],
+    ids=["another file", "another way", "nothing", "twice", "no script"],
+)
+def test_what_names_other_files_is_not_taken(code: str) -> None:
+    """Whatever wrote it: then our own text ships."""
+    source = b"import './part.js';\n\n\nexport  const  long  =  1;\n"
+    result = KIND.adopt(source, Options(), Minified(code))
+    assert result.body == b'import"./part.js";export const long=1;'.replace(b'"', b"'")

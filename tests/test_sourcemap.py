@@ -460,6 +460,27 @@ def test_composing_is_tracing_twice(outer: SourceMap, inner: dict[int, SourceMap
     assert len(set(found.names)) == len(found.names)
 
 
+COARSE = [
+    pytest.param("let a = b;", "let a = b;", 8, (0, 8), id="the same text"),
+    pytest.param("let a = b;", "\n  let a = b;", 8, (1, 10), id="the same text elsewhere"),
+    pytest.param("let a = b;", "const a = b;", 8, (0, 0), id="another text"),
+    pytest.param("let a = b;", "let a = c;", 8, (0, 0), id="the same text but for the token"),
+    pytest.param("let a = b;", None, 8, (0, 0), id="an unknown text"),
+    pytest.param("'😀' + b", "'😀' + b", 7, (0, 0), id="columns that are not characters"),
+]
+
+
+@pytest.mark.parametrize(("text", "origin", "column", "place"), COARSE)
+def test_a_coarse_map_is_refined_where_texts_are_the_same(
+    text: str, origin: str | None, column: int, place: tuple[int, int]
+) -> None:
+    """Tools that keep a statement as it is tell only where it begins."""
+    start = (1, 2) if origin and origin.startswith("\n") else (0, 0)
+    outer = SourceMap(encode([[(5, 0, 0, column)]]), ("made.js",), (text,))
+    inner = SourceMap(encode([[(0, 0, *start)]]), ("a.ts",), (origin,))
+    assert decode(compose(outer, {0: inner}).mappings) == [[(5, 0, *place)]]
+
+
 def test_ignored_sources_stay_ignored() -> None:
     """By either map, under their new numbers."""
     outer = SourceMap(encode([[(0, 1, 0, 0), (1, 0, 0, 0)]]), ("a", "b"), (None, None), (), (1,))

@@ -223,6 +223,9 @@ def _append(lines: list[list[Segment]], begin: tuple[int, int], more: list[list[
 # --- Leading back ------------------------------------------------------------------------------
 
 
+_LINE_BREAK = re.compile(r"\r\n|[\n\r]")
+
+
 class _Used:
     """The sources and names in use, in order of first use, each once."""
 
@@ -275,13 +278,35 @@ class _Level:
         self.rows = _sorted(decode(found.mappings))
         self.sources = _Sources(found, used)
         self.names = _Names(found, used)
+        self.texts = _Texts(found)
+
+
+class _Texts(dict[int, list[str]]):
+    """The lines of each source of a map, as far as its columns are characters."""
+
+    def __init__(self, found: SourceMap) -> None:
+        super().__init__()
+        self._contents = found.contents
+
+    def __missing__(self, index: int) -> list[str]:
+        text = self._contents[index] if index < len(self._contents) else None
+        if text is None or not (text.isascii() or max(text, default="") <= "\uffff"):
+            text = ""
+        self[index] = lines = _LINE_BREAK.split(text)
+        return lines
+
+    def line(self, index: int, line: int) -> str:
+        """Return a line of a source, empty where it is not known."""
+        lines = self[index]
+        return lines[line] if line < len(lines) else ""
 
 
 def compose(outer: SourceMap, inner: Mapping[int, SourceMap]) -> SourceMap:
     """Return a map that leads as far back as both maps do.
 
     A place of a source that has an inner map is traced through that: to the last segment of its
-    line that does not begin behind it. What leads nowhere there, leads nowhere in the result.
+    line that does not begin behind it, and as far behind that segment's origin as the two texts
+    are the same. What leads nowhere there, leads nowhere in the result.
 
     Args:
         outer: the map of the generated text.
@@ -328,7 +353,11 @@ def _origin(segment: Segment, top: _Level, levels: Mapping[int, _Level]) -> tupl
     found = row[index] if index >= 0 else (0,)
     if len(found) == 1:
         return ()
-    _, source, line, column, *own_name = found
+    text = top.texts.line(source, line)[found[0] : column + 1]
+    _, source, line, origin, *own_name = found
+    if len(text) > 1 and level.texts.line(source, line).startswith(text, origin):
+        origin += column - found[0]
+    column = origin
     new_name = level.names[own_name[0]] if own_name else -1
     if new_name < 0 and name:
         new_name = top.names[name[0]]
