@@ -34,7 +34,7 @@ MUTATIONS = [
     Mutation(
         "mappings below zero are taken",
         "kinds/sourcemap/mappings.py",
-        "if at | source | line | column | name < 0:",
+        "if not 0 <= at | source | line | column | name < _LIMIT:",
         "if at < 0:",
         "test_sourcemap.py -k no_mappings",
     ),

@@ -170,6 +170,8 @@ def _shortest(chars: str) -> str:
     import rcssmin
 
     ours = minify(chars)
+    if ours is chars:
+        return ours  # left alone on purpose; on such text rcssmin takes quadratic time, too
     try:
         theirs: str = rcssmin.cssmin(chars, keep_bang_comments=True)
     except UnicodeDecodeError:  # it cuts characters in two: `:is(.urlé)`

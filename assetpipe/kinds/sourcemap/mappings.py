@@ -129,8 +129,9 @@ def decode(mappings: str) -> list[list[Segment]]:
                 append((at, source, line, column, name))
             else:
                 append((at,))
-            if at | source | line | column | name < 0:
-                raise NotASourceMapError("its mappings lead to a place below 0")
+            # Bits of a negative number reach up for ever, and of one in range not to the limit.
+            if not 0 <= at | source | line | column | name < _LIMIT:
+                raise NotASourceMapError("its mappings lead to a place out of range")
     return lines
 
 
