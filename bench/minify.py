@@ -11,7 +11,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import venv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,9 +24,10 @@ from assetpipe.build.esbuild import Esbuild, find, version
 from assetpipe.kinds import load, module_for
 from assetpipe.kinds.model import Minified, Options
 from bench.measure import Contender, interleaved
+from bench.peers import environment
 from tests import checker_css
 from tests.corpus import TREES, tree
-from tests.node import node_modules, run_node, user_cache
+from tests.node import node_modules, run_node
 
 PACKAGES = ("lightningcss==0.3.2", "tdewolff-minify==2.24.12")
 
@@ -105,7 +105,7 @@ class Row:
 def tools() -> list[Tool]:
     """Return the minifiers, assetpipe last; installs the foreign ones on first use."""
     here: list[str | Path] = [sys.executable, "-m", "bench.minify", "--run"]
-    foreign: list[str | Path] = [_environment() / "bin" / "python", "-c", _FOREIGN]
+    foreign: list[str | Path] = [environment(PACKAGES) / "bin" / "python", "-c", _FOREIGN]
     every = _SCRIPTS | _SHEETS
     return [
         Tool("rjsmin", _SCRIPTS, [*here, "rjsmin"], keeps=True),
@@ -116,18 +116,6 @@ def tools() -> list[Tool]:
         Tool("assetpipe", every, [*here, "assetpipe"], keeps=True),
         Tool("assetpipe, minifier = esbuild", _SCRIPTS, [*here, "both"], keeps=False),
     ]
-
-
-def _environment() -> Path:
-    """Return a virtual environment with ``PACKAGES``; make it on first use."""
-    key = hashlib.sha256(" ".join((sys.version, *PACKAGES)).encode()).hexdigest()[:12]
-    home = user_cache("assetpipe-bench") / key
-    ready = home / "ready"
-    if not ready.exists():
-        venv.create(home, with_pip=True, clear=True)
-        subprocess.run([home / "bin" / "pip", "install", "--quiet", *PACKAGES], check=True)
-        ready.touch()
-    return home
 
 
 # The tools that run in a process of this file.

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Peer:
 
 def peers(tree: Path, work: Path) -> list[Peer]:
     """Return the peers, each with a project in ``work`` that builds a fresh copy of the tree."""
-    bin_folder = _environment() / "bin"
+    bin_folder = environment(PACKAGES) / "bin"
     return [
         _peer("WhiteNoise collectstatic", tree, work / "whitenoise",
               {"settings.py": _DJANGO, "storage.py": _STORAGE},
@@ -107,14 +107,13 @@ def _sizes(names: dict[str, str], out: Path) -> Sizes:
     return found
 
 
-def _environment() -> Path:
-    """Return the peers' virtual environment; make it on first use."""
-    key = hashlib.sha256(" ".join((sys.version, *PACKAGES)).encode()).hexdigest()[:12]
+def environment(packages: Sequence[str]) -> Path:
+    """Return a virtual environment with these packages; make it on first use."""
+    key = hashlib.sha256(" ".join((sys.version, *packages)).encode()).hexdigest()[:12]
     home = user_cache("assetpipe-bench") / key
     ready = home / "ready"
     if not ready.exists():
         venv.create(home, with_pip=True, clear=True)
-        pip = home / "bin" / "pip"
-        subprocess.run([pip, "install", "--quiet", *PACKAGES], check=True)
+        subprocess.run([home / "bin" / "pip", "install", "--quiet", *packages], check=True)
         ready.touch()
     return home
