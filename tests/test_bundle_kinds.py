@@ -129,6 +129,21 @@ RUNNING = {
         "var x = {}",
         "'use strict'; log(x.arguments)",
     ],
+    "a strict script that declares, before a sloppy one": [
+        "'use strict'; var b = 1; let c = 2; function f(a) { a = 3; return [arguments[0], !this] }",
+        "x = 010; log(x, b, c, f(4), (function () { return !this })())",
+    ],
+    "a strict script that declares, behind a sloppy one": [
+        "x = 010",
+        "'use strict'; async function* g() { log(!this) } class B { m() { log(!this) } }"
+        "var o = { m() { return !this }, get a() { return !this }, async s() {} };"
+        "const h = () => { return function () { return function () { return !this } } };",
+        "g().next(); new B().m.call(undefined); log((0, o.m)(), o.a, h()()(), x)",
+    ],
+    "strict functions with directives, names and nothing in them": [
+        "'use strict'; var f = function g() { 'use asm'; return typeof g }, e = function () {};",
+        "x = 010; log(f(), e(), x)",
+    ],
     "use strict in brackets": ["('use strict'); x = 010; log(x)", STRICT],
     "use strict with an escape": ["'use\\x20strict'; x = 010; log(x)", STRICT],
     "use strict in an expression": ["'use strict' + 1; x = 010; log(x)", STRICT],
@@ -262,11 +277,18 @@ REFUSED = [
     pytest.param(["a", "=> b"], (1, 0), "begins", id="an arrow first"),
     pytest.param(["if (a) return"], (0, 7), "return", id="return at the top"),
     pytest.param(["() => { new.target }"], (0, 8), "new.target", id="new.target in an arrow"),
-    pytest.param(["a", "'use strict'; var b"], (1, 18), "strict", id="strict and a var"),
-    pytest.param(["'use strict'; let b", "a"], (0, 18), "strict", id="strict and a let"),
-    pytest.param(["'use strict'; if (1) { var b }", "a"], (0, 27), "strict", id="a var in a block"),
-    pytest.param(["'use strict'; class B {}", "a"], (0, 20), "strict", id="strict and a class"),
-    pytest.param(["'use strict'; async function*f(){}", "a"], (0, 29), "strict", id="a generator"),
+    pytest.param(
+        ["a", "'use strict'; var b; { function f(){} }"], (1, 23), "strict", id="in a block"
+    ),
+    pytest.param(
+        ["'use strict'; let f = function(a = 1){}", "a"], (0, 30), "strict", id="a default"
+    ),
+    pytest.param(
+        ["'use strict'; let f = ({ m({ a }){} })", "a"], (0, 26), "strict", id="a pattern"
+    ),
+    pytest.param(
+        ["'use strict'; var f = () => function(...a){}", "a"], (0, 36), "strict", id="the rest"
+    ),
     pytest.param(["'use strict'; arguments", "a"], (0, 14), "arguments", id="strict and arguments"),
     pytest.param(
         ["'use strict'; x = () => [\\u0061rguments]", "a"],

@@ -136,6 +136,17 @@ def test_the_code_names_its_map_and_the_map_its_source(tmp_path: Path) -> None:
     assert not flaws(site.out)
 
 
+def test_maps_do_not_count_as_weight(tmp_path: Path) -> None:
+    """They hold the sources once more, which would hide what was saved."""
+    tree = {**SITE, **came_with_map()}
+    site = Site(tmp_path, tree)
+    off, on = site.build().totals, site.build(**LINKED).totals
+    sizes = {name: asset["size"] for name, asset in assets(site.out).items()}
+    assert on.files == len(sizes)
+    assert on.source == off.source - len(tree["css/app.css.map"])
+    assert on.minified == sum(size for name, size in sizes.items() if not name.endswith(".map"))
+
+
 def test_untouched_files_have_no_map(tmp_path: Path) -> None:
     """There is nothing that it could tell."""
     site = Site(tmp_path, {"a.min.js": "var a=1;", "b.css": "a{b:c}"}, **LINKED)

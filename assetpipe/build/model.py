@@ -63,10 +63,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a release weighs, in bytes.
+    """What a release weighs, in bytes, without the source maps that the build made.
 
     Attributes:
-        files: number of assets.
+        files: number of assets, source maps included.
         source: bytes of the sources.
         minified: bytes of the files that ship.
         encoded: for each content coding, the bytes that a browser with only this coding

@@ -483,12 +483,15 @@ def _raise_errors(problems: Iterable[Problem]) -> None:
 
 
 def _totals(found: Iterable[Source], known: Collection[Record], codings: Sequence[str]) -> Totals:
+    # Source maps that were made would hide what was saved: they hold all sources once more.
+    maps = {record.linked.name for record in known if _is_map(record.prepared)}
+    others = [record for record in known if record.linked.name not in maps]
     return Totals(
         files=len(known),
-        source=sum(source.size for source in found),
-        minified=sum(record.linked.size for record in known),
+        source=sum(source.size for source in found if source.name not in maps),
+        minified=sum(record.linked.size for record in others),
         encoded={
-            coding: sum(record.encodings.get(coding, record.linked.size) for record in known)
+            coding: sum(record.encodings.get(coding, record.linked.size) for record in others)
             for coding in codings
         },
     )

@@ -2,7 +2,8 @@
 //
 // Input: one JSON line a case, {"scripts", "bundle"} (their texts).
 // Output: one JSON line each, {"separate", "bundled"}: what each way logged, what it threw, and
-// what the global names stand for afterwards.
+// what the global names stand for afterwards: functions by their texts, but for a directive that
+// keeps one strict.
 //
 // The scripts call `log(…)`. `this`, `globalThis` and the declarations are those of a browser's
 // classic scripts: all run in one realm, the global scope of which they share.
@@ -12,7 +13,7 @@ import vm from "node:vm";
 
 const NAMES = ["a", "b", "c", "d", "e", "f", "g", "h", "x", "y", "z", "A", "B"];
 const LOOK = `(() => { const show = (value) => typeof value === "object" && value !== null
-  ? JSON.stringify(value) : String(value).replace(/\\s|;(?=\\})/g, ""); return { ${NAMES.map((name) =>
+  ? JSON.stringify(value) : String(value).replace(/\\s|;(?=\\})|"use strict";?/g, ""); return { ${NAMES.map((name) =>
     `${name}: (() => { try { return typeof ${name} + " " + show(${name}); }
       catch (error) { return error.name; } })()`).join(", ")} }; })()`;
 

@@ -20,8 +20,8 @@ MUTATIONS = [
     Mutation(
         "the strict mode of one script leaks into others",
         "kinds/js/bundle.py",
-        "script.write(writer, wrapped=mixed and script.strict)",
-        "script.write(writer, wrapped=False)",
+        "            self.wrapped = True\n            return\n",
+        "            return\n",
         "test_bundle_kinds.py -k one_by_one",
     ),
     Mutation(
@@ -34,9 +34,23 @@ MUTATIONS = [
     Mutation(
         "what declares for all scripts is hidden in a function",
         "kinds/js/bundle.py",
-        "        if declared:\n",
-        "        if not declared:\n",
-        "test_bundle_kinds.py -k no_bundle_may_hold",
+        "if not (self.lexical or self.functions or self.variables):",
+        "if True:",
+        "test_bundle_kinds.py -k one_by_one",
+    ),
+    Mutation(
+        "strict functions that others call are sloppy in a bundle",
+        "kinds/js/bundle.py",
+        "self._strict_bodies.append(code.positions[end + 1] + 1)",
+        "pass",
+        "test_bundle_kinds.py -k one_by_one",
+    ),
+    Mutation(
+        "the first script's directive is that of the bundle",
+        "kinds/js/bundle.py",
+        'writer.glue(";")  # what',
+        "pass  # what",
+        "test_bundle_kinds.py -k one_by_one",
     ),
     Mutation(
         "a while behind a do-while counts as its end",

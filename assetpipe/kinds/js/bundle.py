@@ -8,6 +8,10 @@ page comes between two members; a ``var`` of a later one is there from the start
 One script declares before it runs: functions of a later member are there from the start, its
 ``let``, ``const`` and ``class`` hide what had the name before, but cannot be used yet (ECMA-262,
 16.1.7). So these names are looked for in earlier members.
+
+Strict mode neither leaks nor gets lost. Where only some members are strict, each of these becomes a
+function, or, if it declares names for others, each of its functions becomes strict by itself. Then
+only its statements outside of functions are sloppy, which differs where strict mode would throw.
 """
 
 from __future__ import annotations
@@ -44,13 +48,15 @@ def join(members: Sequence[Member]) -> Joined:
     mixed = len({script.strict for script in full}) > 1
     for script in full:
         if mixed and script.strict:
-            script.check_wrapped()
+            script.confine()
     _refuse_redeclarations(full)
     notes = [note for script in full for note in script.notes()]
     notes += _used_too_early(full)
     writer = Writer(members)
     for script in scripts:
-        script.write(writer, wrapped=mixed and script.strict)
+        if mixed and script is full[0]:
+            writer.glue(";")  # what follows is no directive of the bundle
+        script.write(writer)
     return writer.joined(
         [script.map for script in scripts],
         sorted(notes, key=lambda note: (note.member, note.position)),
@@ -96,18 +102,22 @@ _NAME_ESCAPE = re.compile(r"\\u(?:\{0*+([0-9A-Fa-f]{1,6})\}|([0-9A-Fa-f]{4}))")
 
 
 class _Ranges:
-    """Ranges of tokens; of those inside others only the outermost."""
+    """Ranges of tokens; of those inside others only the outermost.
+
+    Attributes:
+        starts: where each begins, in order.
+    """
 
     def __init__(self, ranges: list[tuple[int, int]]) -> None:
-        self._starts: list[int] = []
+        self.starts: list[int] = []
         self._ends: list[int] = []
         for start, end in sorted(ranges):
             if not self._ends or start >= self._ends[-1]:
-                self._starts.append(start)
+                self.starts.append(start)
                 self._ends.append(end)
 
     def __contains__(self, index: int) -> bool:
-        at = bisect_right(self._starts, index) - 1
+        at = bisect_right(self.starts, index) - 1
         return at >= 0 and index < self._ends[at]
 
 
@@ -289,6 +299,7 @@ class _Script:
         map: the URL of its source map, or ``""``.
         is_empty: it holds no token.
         strict: its directives say ``"use strict"``.
+        wrapped: it becomes a function, so that it alone is strict.
         lexical: its names by ``let``, ``const`` and ``class``, and where they stand.
         functions: the functions that it declares at its top.
         variables: its names by ``var``, and by functions in blocks of sloppy code (B.3.3.2).
@@ -317,6 +328,8 @@ class _Script:
         self.map = self._maps[-1].url if self._maps else ""
         self.is_empty = not self._code.count
         self.strict = self._is_strict()
+        self.wrapped = False
+        self._strict_bodies: list[int] = []
         self.lexical: dict[str, int] = {}
         self.functions: dict[str, int] = {}
         self.variables: dict[str, int] = {}
@@ -416,25 +429,40 @@ class _Script:
         if code.kinds[last] == k.CLOSE_BLOCK and code.is_word(code.opens[last] - 1, "try"):
             raise self._broken(last, "a “try” without “catch” or “finally”")
 
-    def check_wrapped(self) -> None:
-        """Refuse what would mean something else inside of a function.
+    def confine(self) -> None:
+        """Keep its strict mode to itself.
 
         Raises:
-            CannotBundleError: it declares what other scripts see, or refers to ``arguments``.
+            CannotBundleError: it would mean something else.
         """
         code = self._code
-        declared = {**self.lexical, **self.functions, **self.variables}
-        if declared:
-            name = min(declared, key=declared.__getitem__)
-            message = (
-                f"the file is in strict mode and declares “{name}” for all scripts, but not all"
-                " files of the bundle are in strict mode"
-            )
-            raise self.error(message, declared[name], _APART)
         for at in code.all(k.NAME):
             if code.name(at) == "arguments" and at not in code.plain and not self._is_key(at):
                 message = "“arguments” outside of a function in strict mode"
                 raise self.error(message, code.positions[at], _APART)
+        if not (self.lexical or self.functions or self.variables):
+            self.wrapped = True
+            return
+        for at in code.all(k.FUNCTION_DECLARATION):
+            if at in code.blocks and at not in code.functions:
+                # In sloppy mode others would see it (B.3.3.2).
+                raise self._half_strict("a function in a block", code.positions[at])
+        for start in code.plain.starts:
+            if start in code.classes:
+                continue  # classes are strict anyway
+            end = code.closes[start]
+            if not all(kind in _NAMES or kind == k.COMMA for kind in code.kinds[start + 1 : end]):
+                # Such a function cannot have a directive of its own (15.2.1).
+                message = "a function with parameters that are not just names"
+                raise self._half_strict(message, code.positions[start])
+            self._strict_bodies.append(code.positions[end + 1] + 1)
+
+    def _half_strict(self, what: str, position: int) -> CannotBundleError:
+        message = (
+            f"the file is in strict mode, declares names for all scripts, and holds {what}; but"
+            " not all files of the bundle are in strict mode"
+        )
+        return self.error(message, position, _APART)
 
     def _is_key(self, at: int) -> bool:
         """Tell whether a name is one of a property or a label."""
@@ -507,14 +535,18 @@ class _Script:
 
     # Writing.
 
-    def write(self, writer: Writer, *, wrapped: bool) -> None:
+    def write(self, writer: Writer) -> None:
         """Append the script to a bundle."""
-        if wrapped:
+        if self.wrapped:
             writer.glue("(function () {\n")
         at = self._bom + self._start
+        for body in self._strict_bodies:
+            writer.take(self.number, at, self._bom + body)
+            writer.glue('"use strict";')
+            at = self._bom + body
         writer.take(self.number, at, self._bom + self._tail)
         last = self._code.kinds[self._code.count - 1]
-        if not (self.is_empty or wrapped or last in (k.SEMICOLON, k.CLOSE_BLOCK)):
+        if not (self.is_empty or self.wrapped or last in (k.SEMICOLON, k.CLOSE_BLOCK)):
             writer.glue(";")
         at = self._bom + self._tail
         for found in self._maps:
@@ -522,7 +554,7 @@ class _Script:
             at = self._bom + found.end
         writer.take(self.number, at, self._bom + self._end)
         writer.end_line()
-        if wrapped:
+        if self.wrapped:
             writer.glue("}).call(this);\n")
 
     # Errors.
