@@ -135,9 +135,11 @@ RUNNING = {
     ],
     "a strict script that declares, behind a sloppy one": [
         "x = 010",
-        "'use strict'; async function* g() { log(!this) } class B { m() { log(!this) } }"
-        "var o = { m() { return !this }, get a() { return !this }, async s() {} };"
-        "const h = () => { return function () { return function () { return !this } } };",
+        (
+            "'use strict'; async function* g() { log(!this) } class B { m() { log(!this) } }"
+            "var o = { m() { return !this }, get a() { return !this }, async s() {} };"
+            "const h = () => { return function () { return function () { return !this } } };"
+        ),
         "g().next(); new B().m.call(undefined); log((0, o.m)(), o.a, h()()(), x)",
     ],
     "strict functions with directives, names and nothing in them": [

@@ -19,8 +19,8 @@ import sourcemap
 from tests import corpus
 from tests.site import Site, Tree, assets, command, contents, flaws, settle, shipped
 
-LINKED = {"source_maps": "linked"}
-HIDDEN = {"source_maps": "hidden"}
+LINKED: dict[str, Any] = {"source_maps": "linked"}
+HIDDEN: dict[str, Any] = {"source_maps": "hidden"}
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
 _TOKEN = re.compile(r"\.?[A-Za-z_$][\w$]*")
 _LINE_BREAK = re.compile(r"\r\n|[\n\r\u2028\u2029]")
