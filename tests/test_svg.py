@@ -668,3 +668,11 @@ def test_what_drawing_programs_leave_goes(package: str) -> None:
     for body in bodies:
         assert b"sodipodi" not in body
         assert b"Generator: " not in body
+
+
+def test_a_picture_that_would_take_all_memory_ships_as_it_is() -> None:
+    """Nobody ships such a file on purpose."""
+    data = b"<svg>" + b"<g/>\n" * (2 << 20) + b"</svg>"
+    result = KIND.transform(data, Options())
+    assert result.body == data
+    assert "8 MiB" in result.notes[0].message

@@ -58,7 +58,9 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+        text = f"{self.where}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+        # What stands in a file must not command the terminal.
+        return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
 
 
 @dataclass(frozen=True, slots=True)

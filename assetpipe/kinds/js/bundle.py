@@ -362,7 +362,10 @@ class _Script:
             if kind in _DECLARATIONS:
                 names = [at + 1 + (code.pieces[at + 1] == "*")]
             else:
-                names = [*code.bindings(at + 1 if kind == k.CATCH else at)]
+                is_catch = kind == k.CATCH
+                if is_catch and code.kinds[at + 1] != k.OPEN_PAREN:
+                    continue  # `catch {`
+                names = [*code.bindings(at + is_catch)]
             scope = self._scope(at)
             for name in names:
                 scope.setdefault(code.name(name), code.positions[name])
@@ -420,7 +423,7 @@ class _Script:
                 before = code.kinds[at - 1]
                 if before not in k.STATEMENT_ALONE or at - 1 == finished:
                     loops.pop()
-                    finished = code.closes[at + 1]
+                    finished = code.closes.get(at + 1, at)
             at = code.closes.get(at, at) + 1
         if loops:
             raise self._broken(loops[-1], "a “do” without “while”")

@@ -398,7 +398,7 @@ class Context:
         depth = 0
         while True:
             depth += (self.kinds[index] == CLOSE_BRACKET) - (self.kinds[index] == OPEN_BRACKET)
-            if depth == 0:
+            if depth <= 0:
                 return index
             index -= 1
 

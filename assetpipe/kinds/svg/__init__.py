@@ -28,6 +28,10 @@ _ONE_BYTE = re.compile(
 """Encodings of one byte a character, ASCII as it is."""
 
 
+_LARGEST = 8 << 20
+"""Bytes of the largest picture that is read: of the densest, each takes 125 bytes of memory."""
+
+
 class Svg:
     """Pictures in SVG."""
 
@@ -39,6 +43,9 @@ class Svg:
 
     def transform(self, data: bytes, options: Options) -> Transformed:
         """Minify a picture and find its references; one that is odd ships as it is, noted."""
+        if len(data) > _LARGEST:
+            message = "larger than 8 MiB: shipped as it is, and what it refers to is not followed"
+            return Transformed(data, notes=(Note(message, hint="split it"),), encoding="latin-1")
         text = decode(data)
         found = _LABEL.match(text.chars)
         label = found[1].lower() if found else ""
