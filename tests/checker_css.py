@@ -101,7 +101,8 @@ def _values(nodes: list[Any], sheet: Sheet) -> None:
     nodes = _without_comments(nodes)
     for at, node in enumerate(nodes):
         if node.type == "whitespace":
-            if any(beside in {"+", "-"} for beside in _beside(nodes, at)):
+            beside = {*_beside(nodes, at)}
+            if beside & {"+", "-"} and "," not in beside:
                 sheet.add(" ", node.source_line)
         else:
             _component(node, sheet, _values)
@@ -162,7 +163,7 @@ def _component(node: Any, sheet: Sheet, inside: Callable[[list[Any], Sheet], Non
         sheet.add(")", line)
     elif node.type in {"() block", "[] block", "{} block"}:
         sheet.add(node.type[0], line)
-        (inside if node.type == "() block" else _values)(node.content, sheet)
+        (_values if node.type == "{} block" else inside)(node.content, sheet)
         sheet.add(node.type[1], line)
     elif node.type == "error":
         sheet.add(f"error {node.kind}", line)
@@ -175,7 +176,8 @@ def _url_of(node: Any) -> str | None:
     if node.type == "url":
         return str(node.value)
     if node.type == "function" and node.lower_name in _URL_FUNCTIONS:
-        arguments = [argument for argument in node.arguments if argument.type != "whitespace"]
+        arguments = _without_comments(node.arguments)
+        arguments = [argument for argument in arguments if argument.type != "whitespace"]
         if arguments and arguments[0].type == "string":
             return str(arguments[0].value)
     return None

@@ -22,8 +22,8 @@ from tests.mutations.model import Mutation
 ROOT = Path(__file__).parent.parent.parent
 TIME_LIMIT = 120  # seconds; a breakage that hangs the tests is noticed, too
 PARTS = (
-    "build", "css", "js", "svg", "json", "html", "maps", "bundles", "esbuild", "inputs", "serve",
-    "flask", "publish",
+    "build", "css", "js", "svg", "json", "html", "maps", "bundles", "esbuild", "inputs", "fuzz",
+    "serve", "flask", "publish",
 )  # fmt: skip
 MUTATIONS: list[Mutation] = [
     mutation for part in PARTS for mutation in import_module(f"tests.mutations.{part}").MUTATIONS

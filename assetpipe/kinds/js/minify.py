@@ -135,7 +135,7 @@ def _would_merge(first: str, second: str) -> bool:
         return second[0] in "/*=" or len(first) > 1
     if second[0] == "/":
         return False
-    if first[-1] == "}":  # a brace, or a name that ends with `\\u{61}`
+    if first[-1] == "}":  # a brace, or a name that ends with `\u{61}`
         return len(first) > 1
     if first[-1] == "." and first[0] in "0123456789":  # no name may begin right behind a number
         return _NAME_PART.match(second) is not None

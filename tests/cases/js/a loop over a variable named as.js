@@ -1,0 +1,4 @@
+for ( as of /r///
+) ;
+( as in /r///
+)

@@ -1,0 +1,3 @@
+let
+c
+/r/.test(x)
