@@ -425,7 +425,7 @@ time.sleep(60)
 # Finding it.
 
 
-def test_it_is_found_where_it_is_configured_then_on_path_then_in_the_project(
+def test_it_is_found_where_it_is_configured_then_in_the_project_then_on_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each place comes before the next."""
@@ -439,9 +439,10 @@ def test_it_is_found_where_it_is_configured_then_on_path_then_in_the_project(
     inside.mkdir(parents=True)
     monkeypatch.setenv("PATH", str(Path(on_path).parent))
     assert find(configured, inside) == configured
-    assert find("", inside) == on_path
-    monkeypatch.setenv("PATH", "")
     assert find("", project) == str(installed)
+    assert find("", inside) == str(installed)
+    assert find("", tmp_path) == on_path
+    monkeypatch.setenv("PATH", "")
     assert find("", inside) == str(installed)
 
 

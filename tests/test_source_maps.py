@@ -344,9 +344,19 @@ def test_hidden_maps_are_made_but_not_told_of(tmp_path: Path) -> None:
     assert [name for name in contents(target) if ".map" in name] == [
         name for name in contents(target) if "game." in name
     ]
-    kept = assets(site.out)["js/app.js"]["source_map"]
-    assert command(tmp_path, "clean", "-o", site.out).returncode == 0
-    assert (site.out / kept).exists()
+
+
+def test_clean_takes_the_hidden_maps_of_old_releases(tmp_path: Path) -> None:
+    """And leaves those of the releases that it keeps."""
+    site = Site(tmp_path, {"a.js": "var  a  =  1;\n", "b.js": "var  b  =  1;\n"}, **HIDDEN)
+    site.build()
+    old, same = (assets(site.out)[name]["source_map"] for name in ("a.js", "b.js"))
+    settle()
+    site.write("a.js", "var  a  =  2;\n")
+    site.build()
+    new = assets(site.out)["a.js"]["source_map"]
+    assert command(tmp_path, "clean", "-o", site.out, "--keep", "1").returncode == 0
+    assert [(site.out / file).exists() for file in (old, same, new)] == [False, True, True]
 
 
 def test_when_off_a_map_stays_only_with_the_code_that_it_describes(tmp_path: Path) -> None:
