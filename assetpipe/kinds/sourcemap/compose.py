@@ -347,7 +347,8 @@ def _origin(segment: Segment, top: _Level, levels: Mapping[int, _Level]) -> tupl
     _, source, line, column, *name = segment
     level = levels.get(source)
     if level is None:
-        return _renamed(top, source, line, column, top.names[name[0]] if name else -1)
+        new = top.sources[source]
+        return _place(new, line, column, top.names[name[0]] if name and new >= 0 else -1)
     row = level.rows[line] if line < len(level.rows) else []
     index = bisect_left(row, (column + 1,)) - 1
     found = row[index] if index >= 0 else (0,)
@@ -357,19 +358,20 @@ def _origin(segment: Segment, top: _Level, levels: Mapping[int, _Level]) -> tupl
     _, source, line, origin, *own_name = found
     if len(text) > 1 and level.texts.line(source, line).startswith(text, origin):
         origin += column - found[0]
-    column = origin
-    new_name = level.names[own_name[0]] if own_name else -1
-    if new_name < 0 and name:
-        new_name = top.names[name[0]]
-    return _renamed(level, source, line, column, new_name)
-
-
-def _renamed(level: _Level, source: int, line: int, column: int, name: int) -> tuple[int, ...]:
-    """Return an origin with the new index of its source."""
     new = level.sources[source]
     if new < 0:
         return ()
-    return (new, line, column) if name < 0 else (new, line, column, name)
+    new_name = level.names[own_name[0]] if own_name else -1
+    if new_name < 0 and name:
+        new_name = top.names[name[0]]
+    return _place(new, line, origin, new_name)
+
+
+def _place(source: int, line: int, column: int, name: int) -> tuple[int, ...]:
+    """Return an origin; nothing where there is no such source."""
+    if source < 0:
+        return ()
+    return (source, line, column) if name < 0 else (source, line, column, name)
 
 
 def _sorted(lines: list[list[Segment]]) -> list[list[Segment]]:
