@@ -7,11 +7,11 @@ JSON by the letter of RFC 8259 ships as it is, with a note that names the place.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from assetpipe.kinds.model import Kind, Note, Options, Transformed
+from assetpipe.kinds.patterns import compiled
 from assetpipe.kinds.text import Lines, Text, decode
 
 _VERSION = "1"
@@ -37,25 +37,25 @@ def _row(item: str) -> str:
 # Arrays and objects without others in them are passed over as one item: most of a file is.
 _ITEM = rf"(?:{_SCALAR}|\[{_WS}(?:{_row(_SCALAR)})?+\]|\{{{_WS}(?:{_row(_NAME + _SCALAR)})?+\}})"
 _ROWS = {
-    "": re.compile(rf"{_WS}{_ITEM}{_WS}"),
-    "]": re.compile(rf"{_WS}{_row(_ITEM)}"),
-    "}": re.compile(rf"{_WS}{_row(_NAME + _ITEM)}"),
+    "": compiled(rf"{_WS}{_ITEM}{_WS}"),
+    "]": compiled(rf"{_WS}{_row(_ITEM)}"),
+    "}": compiled(rf"{_WS}{_row(_NAME + _ITEM)}"),
 }
 _OPENS = {
-    "": re.compile(rf"{_WS}([\[{{])"),
-    "]": re.compile(rf"{_WS}([\[{{])"),
-    "}": re.compile(rf"{_WS}{_NAME}([\[{{])"),
+    "": compiled(rf"{_WS}([\[{{])"),
+    "]": compiled(rf"{_WS}([\[{{])"),
+    "}": compiled(rf"{_WS}{_NAME}([\[{{])"),
 }
 _CLOSERS = {"[": "]", "{": "}"}
 
-_SPACE = re.compile(_WS)
-_OPEN_STRING = re.compile(rf'"{_PLAIN}(?:{_ESCAPE}{_PLAIN})*+')
-_NAME_BEGINS = re.compile(rf"({_STRING}){_WS}(:?){_WS}")
-_WORD = re.compile(r"[-+]?[\w.]++")
+_SPACE = compiled(_WS)
+_OPEN_STRING = compiled(rf'"{_PLAIN}(?:{_ESCAPE}{_PLAIN})*+')
+_NAME_BEGINS = compiled(rf"({_STRING}){_WS}(:?){_WS}")
+_WORD = compiled(r"[-+]?[\w.]++")
 
 # In valid JSON, a quote begins a string and all between two strings or spaces are tokens.
-_TOKENS = re.compile(r'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^ \t\n\r"]++)++')
-_PARTS = re.compile(rf'("(?:[^"\\]++|\\.)*+")(?:{_WS}:)?|[\[\]{{}}]')
+_TOKENS = compiled(r'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^ \t\n\r"]++)++')
+_PARTS = compiled(rf'("(?:[^"\\]++|\\.)*+")(?:{_WS}:)?|[\[\]{{}}]')
 
 
 class Flaw(NamedTuple):

@@ -122,4 +122,18 @@ MUTATIONS = [
         "each if each else",
         "test_fuzz.py -k warnings",
     ),
+    Mutation(
+        "brackets in a class of characters count as groups",
+        "kinds/patterns.py",
+        'elif character == "[":',
+        'elif character == "[[":',
+        "test_patterns.py",
+    ),
+    Mutation(
+        "possessive groups stay what old versions of Python get wrong",
+        "kinds/patterns.py",
+        'out[start] = "(?>" + out[start]',
+        'out[start] = "(?:" + out[start]',
+        "test_patterns.py",
+    ),
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from assetpipe.kinds.patterns import compiled
+
 from ..model import Kind, Mapped, Note, Options, Reference, Transformed
 from ..sourcemap.mappings import between, places
 from ..text import Lines, Text, decode
@@ -23,13 +25,13 @@ _UTF_8 = frozenset({b"utf-8", b"utf8", b"utf-16", b"utf-16le", b"utf-16be"})
 # Encodings of two bytes a character where the second byte can look like a backslash or a bracket.
 _SHIFT_JIS = re.compile(rb"(?i).*(?:jis|31j|932|kanji)")
 _GBK_OR_BIG5 = re.compile(rb"(?i)(?:x-)*(?:gb|cn-big5|big5)")
-_SHIFT_JIS_PAIR = re.compile("[\x81-\x9f\xe0-\xfc][\x40-\xfc]")
-_PAIR = re.compile("[\x81-\xfe][\x40-\xfe]")
+_SHIFT_JIS_PAIR = compiled("[\x81-\x9f\xe0-\xfc][\x40-\xfc]")
+_PAIR = compiled("[\x81-\xfe][\x40-\xfe]")
 
 # URLs that no release can change: those with a host or scheme, or only a fragment.
-_ELSEWHERE = re.compile(r"[A-Za-z][-+.0-9A-Za-z]*:|//|#")
+_ELSEWHERE = compiled(r"[A-Za-z][-+.0-9A-Za-z]*:|//|#")
 
-_LINE_BREAK = re.compile(r"\r\n|[\n\r\f]")
+_LINE_BREAK = compiled(r"\r\n|[\n\r\f]")
 _NEWLINES = "\n\r"
 _BEHIND_MAP = " */\n"
 _MAP_COMMENT = f"\n/*# sourceMappingURL={_BEHIND_MAP}"

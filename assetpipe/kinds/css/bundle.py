@@ -28,18 +28,19 @@ from assetpipe.kinds.css.tokens import (
     WS,
     fold,
 )
+from assetpipe.kinds.patterns import compiled
 
 _BOM = "\ufeff"
 
 _MEND = "mend it, or leave it out of the bundle"
 
 # What may stand between rules: also the marks of an HTML comment (5.4.1).
-_BETWEEN = re.compile(rf"(?:{WS}++|{COMMENT}|<!--|-->)*+")
-_AT_NAME = re.compile(rf"@((?:{NAME_CHAR}|{ESCAPE})++)")
+_BETWEEN = compiled(rf"(?:{WS}++|{COMMENT}|<!--|-->)*+")
+_AT_NAME = compiled(rf"@((?:{NAME_CHAR}|{ESCAPE})++)")
 
 # Up to the next mark. An escape in a name before a bracket may spell `url(`, which is a token of
 # its own kind: that is not understood.
-_NEXT = re.compile(
+_NEXT = compiled(
     rf"""
     (?: [^{{}}()\[\];"'/\\]++
       | {STRING} | {COMMENT} | /(?!\*)

@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from assetpipe.kinds.patterns import compiled
+
 from .tokens import COMMENT, ESCAPE, NAME_CHAR, NAMED_URL, STRING, URL, WHITE, WS
 
 # --- Cutting into statements -------------------------------------------------------------------
@@ -24,7 +26,7 @@ _ESCAPE = rf"{ESCAPE}(?!{NAME_CHAR}*+\()"
 
 # What leads in, the statement, the mark that ends it: `{`, `}`, `;`, nothing at the end of the
 # file, or all the rest where a token is broken.
-_STATEMENT = re.compile(
+_STATEMENT = compiled(
     rf"""
     ( (?: {WS}++ | {COMMENT} )*+ )
     ( (?: [^{{}};"'/\\(]++
@@ -50,7 +52,7 @@ def _gaps(unseen: str) -> re.Pattern[str]:
     """Compile a pattern of what to copy (group 1), gaps to drop, and gaps to keep (group 2)."""
     # The first line only makes the search fast: it passes over all other characters. The guards
     # against a backslash: in `.a\, .b` the comma is part of a name.
-    return re.compile(
+    return compiled(
         rf"""(?=[{WHITE}/"'\\(])(?:
                ({_VERBATIM})
              | (?<=(?<!\\)[,(\[]){_GAP} | {_GAP}(?=[,)\]]|\Z)
@@ -76,25 +78,25 @@ _SELECTOR = _gaps(
     """
 )
 
-_DECLARATION = re.compile(
+_DECLARATION = compiled(
     rf"""( [^:"'\\/()\[\]!@{WHITE}]++ ) {_GAP_OR_NOT} : {_GAP_OR_NOT} ( [\s\S]*+ )""", re.VERBOSE
 )
-_CUSTOM_PROPERTY = re.compile(rf"(--{NAME_CHAR}*+){WS}*+:([\s\S]*+)")
-_NO_VALUE = re.compile(rf"(?:{WS}|{COMMENT})*+(?:!|\Z)")
+_CUSTOM_PROPERTY = compiled(rf"(--{NAME_CHAR}*+){WS}*+:([\s\S]*+)")
+_NO_VALUE = compiled(rf"(?:{WS}|{COMMENT})*+(?:!|\Z)")
 
 # Media features and ranges: `(min-width: 1px)`, `(width >= 1px)`. Not in rules with strings,
 # escapes, comments or `style()`, where the same characters can mean something else.
-_CONDITION = re.compile(r"""@(media|container|supports)(?![-\w])(?!.*(?:["'\\]|/\*|style\())""")
-_FEATURE = re.compile(rf"(?<!{NAME_CHAR})(\([-A-Za-z0-9]++) ?: ?(?=[^ )])")
-_COMPARISON = re.compile(r"(?<![<>=~|^$*]) ?([<>]=?|=) ?(?![<>=])")
+_CONDITION = compiled(r"""@(media|container|supports)(?![-\w])(?!.*(?:["'\\]|/\*|style\())""")
+_FEATURE = compiled(rf"(?<!{NAME_CHAR})(\([-A-Za-z0-9]++) ?: ?(?=[^ )])")
+_COMPARISON = compiled(r"(?<![<>=~|^$*]) ?([<>]=?|=) ?(?![<>=])")
 
-_COMMENT = re.compile(COMMENT)
-_KEPT = re.compile(_KEPT_COMMENT)
-_HEXADECIMAL = re.compile(r"\\[0-9A-Fa-f]{1,6}\Z")
+_COMMENT = compiled(COMMENT)
+_KEPT = compiled(_KEPT_COMMENT)
+_HEXADECIMAL = compiled(r"\\[0-9A-Fa-f]{1,6}\Z")
 
 # Only at the very start these tell an encoding (3.2): there they must not get.
 _AT_START = ('@charset "', "\ufeff")
-_BRACKETS = re.compile(
+_BRACKETS = compiled(
     rf"""(?=["'\\/()\[\]])(?: {_VERBATIM} | {COMMENT} | ([()\[\]]) )""", re.VERBOSE
 )
 _CLOSED_BY = {"(": ")", "[": "]"}

@@ -7,12 +7,14 @@ from itertools import accumulate
 from operator import add, sub
 from typing import NamedTuple
 
+from assetpipe.kinds.patterns import compiled
+
 from .tokens import COMMENT, ESCAPE, NAME_CHAR, NAMED_URL, STRING, URL, WHITE, WS
 
 # Coarser than the tokens of CSS Syntax 3, section 4: what no minifier takes apart is one, and a
 # mark is one even where it is half of a token, so that no lost space makes one of two. An escape
 # in front of a bracket may spell `url(`, and is none.
-_TOKEN = re.compile(
+_TOKEN = compiled(
     rf"""
     ( (?: {WS}++ | {COMMENT} )*+ )
     ( [.\#@]?+ (?: {NAME_CHAR} | {ESCAPE}(?!{NAME_CHAR}*+\() | \.(?=[0-9]) )++ %?+

@@ -14,6 +14,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from assetpipe.kinds.patterns import compiled
+
 from ..model import Role
 from .tokens import (
     COMMENT,
@@ -103,14 +105,14 @@ _STOPS = rf"""
 
 # Each pattern passes over all that names no file and matches up to the next stop; it fails only
 # at the end of the text.
-_NEXT = re.compile(
+_NEXT = compiled(
     rf"""
     (?: [^"'/\\(@]++ | {_OPEN_STRING} | \((?<!(?ai:url|src|set)\() | {_PASSED} )*+
     (?: {_STOPS} )
     """,
     re.VERBOSE,
 )
-_NEXT_IN_SET = re.compile(
+_NEXT_IN_SET = compiled(
     rf"""
     (?: [^"'/\\()@;{{}}]++ | {_PASSED} )*+
     (?: (?P<string> {_OPEN_STRING} ) | (?P<close> [);{{}}] ) | {_STOPS} )
@@ -118,20 +120,18 @@ _NEXT_IN_SET = re.compile(
     re.VERBOSE,
 )
 
-_STRING = re.compile(rf"""{_TRIVIA}(?:"({DOUBLE})(?:"|\Z)|'({SINGLE})(?:'|\Z))""")
-_UNQUOTED = re.compile(rf"{WS}*+({URL_TEXT}){WS}*+(?:\)|\Z)")
-_QUOTE_FOLLOWS = re.compile(rf"""{WS}*+["']""")
-_BAD_URL = re.compile(rf"(?:[^)\\]++|{ESCAPE}|\\)*+\)?")
-_CALL = re.compile(rf"{_TRIVIA}({_NAME})\(")
+_STRING = compiled(rf"""{_TRIVIA}(?:"({DOUBLE})(?:"|\Z)|'({SINGLE})(?:'|\Z))""")
+_UNQUOTED = compiled(rf"{WS}*+({URL_TEXT}){WS}*+(?:\)|\Z)")
+_QUOTE_FOLLOWS = compiled(rf"""{WS}*+["']""")
+_BAD_URL = compiled(rf"(?:[^)\\]++|{ESCAPE}|\\)*+\)?")
+_CALL = compiled(rf"{_TRIVIA}({_NAME})\(")
 _ANY_URL = rf"""\({NAMED_URL}(?!{WS}*+["'])(?:[^)\\]++|{ESCAPE}|\\)*+\)?"""
-_PRELUDE = re.compile(
+_PRELUDE = compiled(
     rf"""(?:[^{{}};"'/\\(]++|{_OPEN_STRING}|{_OPEN_COMMENT}|/|{ESCAPE}|\\|{_ANY_URL}|\()*+"""
 )
-_SOURCE_MAP = re.compile(
-    rf"/\*[#@]{WS}*+sourceMappingURL={WS}*+((?:[^{WHITE}*]|\*(?!/))++){WS}*+\*/"
-)
-_TRIVIA_ONLY = re.compile(_TRIVIA)
-_NAME_CHAR = re.compile(NAME_CHAR)
+_SOURCE_MAP = compiled(rf"/\*[#@]{WS}*+sourceMappingURL={WS}*+((?:[^{WHITE}*]|\*(?!/))++){WS}*+\*/")
+_TRIVIA_ONLY = compiled(_TRIVIA)
+_NAME_CHAR = compiled(NAME_CHAR)
 
 _CALLS = {"url": "url", "src": "src", "image-set": "set", "-webkit-image-set": "set"}
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from assetpipe.kinds.patterns import compiled
+
 WHITE = " \t\n\r\f"
 """White space, section 4.2. ``\\r`` and ``\\f`` count because section 3.3 makes them newlines."""
 
@@ -40,7 +42,7 @@ NAMED_URL = rf"(?<=(?ai:url)\()(?<!(?:{NAME_CHAR}|[#@\\])(?ai:url)\()"
 URL = rf"\({NAMED_URL}{WS}*+{URL_TEXT}{WS}*+\)"
 """The brackets of ``url(…)`` without quotes, and what is between (4.3.6)."""
 
-_ESCAPE = re.compile(rf"\\(?:([0-9A-Fa-f]{{1,6}}+)(?:\r\n|{WS})?+|({NEWLINE})|([\s\S]))|\\\Z")
+_ESCAPE = compiled(rf"\\(?:([0-9A-Fa-f]{{1,6}}+)(?:\r\n|{WS})?+|({NEWLINE})|([\s\S]))|\\\Z")
 
 
 def unescape(text: str) -> str:

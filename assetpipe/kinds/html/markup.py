@@ -13,29 +13,30 @@ from typing import NamedTuple
 
 from assetpipe.kinds.html.tree import ASKS, RAW, Tree
 from assetpipe.kinds.html.values import Value, value
+from assetpipe.kinds.patterns import compiled
 
 WHITE = r"\t\n\f\r "
 
 _NAME = rf"[^{WHITE}/>][^{WHITE}/>=]*+"
 _BARE = rf"[^{WHITE}>\"'][^{WHITE}>]*+"
 _EQUALS = rf"[{WHITE}]*+=[{WHITE}]*+"
-_TAG = re.compile(
+_TAG = compiled(
     rf"<(/?+)([A-Za-z][^{WHITE}/>]*+)"
     rf"(?:[{WHITE}/]++"
     rf"|{_NAME}(?:{_EQUALS}(?:\"[^\"]*+\"|'[^']*+'|{_BARE}|(?=>))|(?!{_EQUALS})))*+>"
 )
-_ATTRIBUTE = re.compile(rf"({_NAME})(?:{_EQUALS}(?:\"([^\"]*+)\"|'([^']*+)'|({_BARE})|(?=>)))?+")
-_FOREIGN_BEGINS = re.compile("(?ai)<(?:svg|math)")
-_COMMENT = re.compile(r"<!--(?:-?>|[\s\S]*?--!?>)")
-_CDATA = re.compile(r"<!\[CDATA\[[\s\S]*?\]\]>")
-_BOGUS = re.compile(r"<[!?/][^>]*+>")
-_TO_THE_END = re.compile(r"<(?:[!?]|/?[A-Za-z]|/.)", re.DOTALL)
+_ATTRIBUTE = compiled(rf"({_NAME})(?:{_EQUALS}(?:\"([^\"]*+)\"|'([^']*+)'|({_BARE})|(?=>)))?+")
+_FOREIGN_BEGINS = compiled("(?ai)<(?:svg|math)")
+_COMMENT = compiled(r"<!--(?:-?>|[\s\S]*?--!?>)")
+_CDATA = compiled(r"<!\[CDATA\[[\s\S]*?\]\]>")
+_BOGUS = compiled(r"<[!?/][^>]*+>")
+_TO_THE_END = compiled(r"<(?:[!?]|/?[A-Za-z]|/.)", re.DOTALL)
 
-_RAW_ENDS = {name: re.compile(rf"(?ai)</{name}(?=[{WHITE}/>])") for name in RAW}
+_RAW_ENDS = {name: compiled(rf"(?ai)</{name}(?=[{WHITE}/>])") for name in RAW}
 
 # In a script, `<!--` begins a comment in which another script may begin and end.
-_IN_SCRIPT = re.compile(rf"(?ai)<!--|</script(?=[{WHITE}/>])")
-_IN_COMMENT = re.compile(rf"(?ai)-->|<(/?)script(?=[{WHITE}/>])")
+_IN_SCRIPT = compiled(rf"(?ai)<!--|</script(?=[{WHITE}/>])")
+_IN_COMMENT = compiled(rf"(?ai)-->|<(/?)script(?=[{WHITE}/>])")
 
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 

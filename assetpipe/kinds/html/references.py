@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from assetpipe.kinds.js.references import find, may_refer
 from assetpipe.kinds.js.tokens import tokenize
 from assetpipe.kinds.json import flaw, strings
 from assetpipe.kinds.model import Role
+from assetpipe.kinds.patterns import compiled
 
 # The attributes that hold a URL (WHATWG HTML, "attributes" index; `background` is obsolete, but
 # what e-mail is made of).
@@ -52,25 +52,25 @@ _RESOURCES = frozenset(
         "stylesheet",
     }
 )
-_JAVASCRIPT = re.compile(
+_JAVASCRIPT = compiled(
     r"(?i)(?:application|text)/(?:x-)?(?:java|ecma)script|text/(?:javascript1\.[0-5]|jscript"
     r"|livescript)"
 )
 
 _ASKED = frozenset({*_URLS, *_SRCSETS, *_FOREIGN, "base", "input", "link", "meta", "style"})
-_HAS_STYLE = re.compile("(?ai)style")
-_TEMPLATE = re.compile(r"\{[{%#]|<[%?]|\$\{")
-_ELSEWHERE = re.compile(r"[A-Za-z][-+.0-9A-Za-z]*:|[/\\]{2}")
+_HAS_STYLE = compiled("(?ai)style")
+_TEMPLATE = compiled(r"\{[{%#]|<[%?]|\$\{")
+_ELSEWHERE = compiled(r"[A-Za-z][-+.0-9A-Za-z]*:|[/\\]{2}")
 _CONTROL_AND_SPACE = "".join(map(chr, range(33)))
-_TAIL = re.compile("[?#]")
-_FOLDER = re.compile(r"(?:^|[/\\])\.{0,2}\Z")  # A page of the site, if anything.
+_TAIL = compiled("[?#]")
+_FOLDER = compiled(r"(?:^|[/\\])\.{0,2}\Z")  # A page of the site, if anything.
 
 # WHATWG HTML, "parse a srcset attribute".
-_CANDIDATE = re.compile(rf"[{WHITE},]*+([^{WHITE}]++)")
-_DESCRIPTORS = re.compile(r"(?:[^,(]++|\([^)]*+\)?)*+,?")
+_CANDIDATE = compiled(rf"[{WHITE},]*+([^{WHITE}]++)")
+_DESCRIPTORS = compiled(r"(?:[^,(]++|\([^)]*+\)?)*+,?")
 
-_FOREIGN_STYLE = re.compile(r"([^<]*+)</|\s*+<!\[CDATA\[((?:[^\]]|\](?!\]>))*+)\]\]>\s*+</")
-_CHARSET = re.compile(rf"(?i)charset[{WHITE}]*+=[{WHITE}]*+[\"']?+([^\"';{WHITE}]++)")
+_FOREIGN_STYLE = compiled(r"([^<]*+)</|\s*+<!\[CDATA\[((?:[^\]]|\](?!\]>))*+)\]\]>\s*+</")
+_CHARSET = compiled(rf"(?i)charset[{WHITE}]*+=[{WHITE}]*+[\"']?+([^\"';{WHITE}]++)")
 
 
 class Found(NamedTuple):

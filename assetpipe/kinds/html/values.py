@@ -9,11 +9,13 @@ import re
 from html.entities import html5
 from typing import NamedTuple
 
-_REFERENCE = re.compile(
+from assetpipe.kinds.patterns import compiled
+
+_REFERENCE = compiled(
     r"&(?:#(?:[xX](?P<hex>[0-9A-Fa-f]++)|(?P<decimal>[0-9]++));?+|(?P<name>[0-9A-Za-z]++;?+))"
 )
 _LONGEST = max(map(len, html5))
-_GOES_ON = re.compile("[=0-9A-Za-z]")
+_GOES_ON = compiled("[=0-9A-Za-z]")
 
 
 class Value(NamedTuple):

@@ -6,7 +6,6 @@ note says why.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from itertools import accumulate, compress
 
@@ -15,6 +14,7 @@ from assetpipe.kinds.js.minify import print_tokens
 from assetpipe.kinds.js.references import Found, find, last_comments, may_refer, source_maps
 from assetpipe.kinds.js.tokens import Tokens, tokenize
 from assetpipe.kinds.model import Mapped, Minified, Note, Options, Reference, Transformed
+from assetpipe.kinds.patterns import compiled
 from assetpipe.kinds.sourcemap.mappings import between, places
 from assetpipe.kinds.text import Lines, Text, decode
 
@@ -23,7 +23,7 @@ _VERSION = "2"
 _WORTHWHILE = 0.99
 """Minifying pays where less than this share of a script remains; of a minified one more does."""
 
-_LINE_BREAK = re.compile(r"\r\n|[\n\r\u2028\u2029]")
+_LINE_BREAK = compiled(r"\r\n|[\n\r\u2028\u2029]")
 _BLANK = " \t\n\r"
 _MAP_COMMENT = "\n//# sourceMappingURL="
 

@@ -26,6 +26,7 @@ from assetpipe.kinds.js import context as k
 from assetpipe.kinds.js.context import Unsure
 from assetpipe.kinds.js.references import source_maps
 from assetpipe.kinds.js.tokens import Tokens, tokenize
+from assetpipe.kinds.patterns import compiled
 
 _BOM = "\ufeff"
 
@@ -98,7 +99,7 @@ _CLOSES = frozenset(
 _NAMES = frozenset({k.NAME, k.ASYNC, k.AWAIT, k.YIELD})
 _NAMED_BY = (k.FUNCTION, k.FUNCTION_DECLARATION, k.CLASS, k.CLASS_DECLARATION)
 _GLOBALS = ("globalThis", "self", "this", "window")
-_NAME_ESCAPE = re.compile(r"\\u(?:\{0*+([0-9A-Fa-f]{1,6})\}|([0-9A-Fa-f]{4}))")
+_NAME_ESCAPE = compiled(r"\\u(?:\{0*+([0-9A-Fa-f]{1,6})\}|([0-9A-Fa-f]{4}))")
 
 
 class _Ranges:

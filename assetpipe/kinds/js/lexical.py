@@ -6,13 +6,13 @@ stays linear.
 
 from __future__ import annotations
 
-import re
+from assetpipe.kinds.patterns import compiled
 
 # Section 12.2 (white space: what Unicode calls Zs, and a few more) and 12.3 (line terminators).
 _BLANK = r"\t\v\f \xa0\u1680\u2000-\u200a\u202f\u205f\u3000\ufeff"
 _NEWLINE = r"\n\r\u2028\u2029"
 
-LINE_BREAK = re.compile(rf"[{_NEWLINE}]")
+LINE_BREAK = compiled(rf"[{_NEWLINE}]")
 
 _LINE_COMMENT = rf"//[^{_NEWLINE}]*+"
 _BLOCK_COMMENT = r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/"
@@ -20,7 +20,7 @@ COMMENT = rf"(?:{_LINE_COMMENT}|{_BLOCK_COMMENT})"
 """Section 12.4."""
 
 _WHITE = rf"[{_BLANK}{_NEWLINE}]"
-WHITE_SPACE = re.compile(_WHITE)
+WHITE_SPACE = compiled(_WHITE)
 """What begins a gap, if not a comment: less than what Python's ``isspace`` takes."""
 GAP = (
     rf"{_WHITE}++(?:{COMMENT}{_WHITE}*+)*+"
@@ -29,7 +29,7 @@ GAP = (
 )
 """All that may stand between two tokens: white space, line terminators, comments."""
 
-HASHBANG = re.compile(rf"#![^{_NEWLINE}]*+")
+HASHBANG = compiled(rf"#![^{_NEWLINE}]*+")
 """Section 12.5: only at the very start of a file."""
 
 # Any character beyond ASCII that is no white space counts as a letter: exact for every program,
@@ -63,7 +63,7 @@ _OPERATOR = (
     r"|&(?:&=?|=)?|\|(?:\|=?|=)?|\*(?:\*=?|=)?|<(?:<=?|=)?|>(?:>(?:>=?|=)?|=)?|[%^]=?"
 )
 
-TOKEN = re.compile(rf"{_BRACKET}|{NAME}|{GAP}|{_OPERATOR}|{STRING}|{NUMBER}|#(?:{NAME})|[\s\S]")
+TOKEN = compiled(rf"{_BRACKET}|{NAME}|{GAP}|{_OPERATOR}|{STRING}|{NUMBER}|#(?:{NAME})|[\s\S]")
 """One token or one gap. The last alternative takes what no program may hold here.
 
 The alternatives stand flat and the likely ones first: that is what makes this fast.
@@ -71,15 +71,15 @@ The alternatives stand flat and the likely ones first: that is what makes this f
 
 # What comes before the next place where only the context tells what a character means: a slash
 # or a template; inside a template's hole also a brace, which may be the one that ends the hole.
-CODE = re.compile(rf"""(?:[^"'`/]++|{STRING}|{COMMENT})*+""")
-CODE_IN_HOLE = re.compile(rf"""(?:[^"'`/{{}}\\]++|{STRING}|{COMMENT}|{_NAME_ESCAPE}|\\)*+""")
+CODE = compiled(rf"""(?:[^"'`/]++|{STRING}|{COMMENT})*+""")
+CODE_IN_HOLE = compiled(rf"""(?:[^"'`/{{}}\\]++|{STRING}|{COMMENT}|{_NAME_ESCAPE}|\\)*+""")
 
 # Section 12.9.5. The flag `v` nests classes only in the pattern's own grammar (22.2.1), where a
 # slash inside a class must be escaped: for the lexer a class still ends at its first bracket.
-REGEX = re.compile(
+REGEX = compiled(
     rf"/(?:[^/\\\[{_NEWLINE}]++|\\[^{_NEWLINE}]|\[(?:[^\]\\{_NEWLINE}]++|\\[^{_NEWLINE}])*+\])++/"
     rf"{NAME_PART}*+"
 )
 
-TEMPLATE = re.compile(r"(?:`|\})[^`\\$]*+(?:(?:\\[\s\S]|\$(?!\{))[^`\\$]*+)*+(?:`|\$\{)")
+TEMPLATE = compiled(r"(?:`|\})[^`\\$]*+(?:(?:\\[\s\S]|\$(?!\{))[^`\\$]*+)*+(?:`|\$\{)")
 """Section 12.9.6: a template, or the part of one that ends or begins at a hole's brace."""

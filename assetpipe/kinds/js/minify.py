@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from assetpipe.kinds.js import context as k
 from assetpipe.kinds.js.lexical import COMMENT, LINE_BREAK, NAME_PART, TOKEN
 from assetpipe.kinds.js.tokens import Tokens
+from assetpipe.kinds.patterns import compiled
 
-_COMMENT = re.compile(COMMENT)
-_NAME_PART = re.compile(NAME_PART)
+_COMMENT = compiled(COMMENT)
+_NAME_PART = compiled(NAME_PART)
 
 # Line breaks. A line break matters where the grammar forbids one, and where it stands for a
 # semicolon: before a token that the grammar does not allow there (section 12.10). So it may go

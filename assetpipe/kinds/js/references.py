@@ -11,13 +11,14 @@ from assetpipe.kinds.js import context as k
 from assetpipe.kinds.js.lexical import COMMENT, GAP
 from assetpipe.kinds.js.tokens import Tokens
 from assetpipe.kinds.model import Role
+from assetpipe.kinds.patterns import compiled
 
 _T = TypeVar("_T", int, str)
 
 # A URL counts only with `import.meta`, so it needs no trigger of its own. Both expressions begin
 # with a literal, for which `re` looks an order of magnitude faster.
-_IMPORT = re.compile(r"import(?:Scripts)?(?![$\w])")
-_EXPORT = re.compile(r"export\s*+[*{/]")
+_IMPORT = compiled(r"import(?:Scripts)?(?![$\w])")
+_EXPORT = compiled(r"export\s*+[*{/]")
 
 
 def may_refer(text: str) -> bool:
@@ -48,7 +49,7 @@ class Found(NamedTuple):
         return _REMOTE.match(self.specifier) is not None
 
 
-_REMOTE = re.compile(r"//|[A-Za-z][-+.0-9A-Za-z]*+:")
+_REMOTE = compiled(r"//|[A-Za-z][-+.0-9A-Za-z]*+:")
 
 
 def find(tokens: Tokens, *, worker: bool) -> list[Found]:
@@ -206,7 +207,7 @@ _DEEP = 100  # brackets in an argument, beyond which nobody looks for strings
 _OPENERS = ("(", "[", "{")
 _CLOSERS = (")", "]", "}")
 
-_ESCAPE = re.compile(
+_ESCAPE = compiled(
     r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|u\{0*+([0-9A-Fa-f]{1,6})\}"
     r"|(0)(?![0-9])|(\r\n|[\n\r\u2028\u2029])|([^0-9ux])|)"
 )
@@ -260,9 +261,9 @@ class SourceMap(NamedTuple):
     url: str
 
 
-_COMMENT = re.compile(COMMENT)
-_MAP = re.compile(r"/[/*][#@]\s*+sourceMappingURL=(\S+?)\s*(?:\*/)?")
-_TAIL = re.compile(rf"[^\n\r]*+(?:{GAP})?")
+_COMMENT = compiled(COMMENT)
+_MAP = compiled(r"/[/*][#@]\s*+sourceMappingURL=(\S+?)\s*(?:\*/)?")
+_TAIL = compiled(rf"[^\n\r]*+(?:{GAP})?")
 
 
 def last_comments(text: str) -> int | None:

@@ -6,12 +6,13 @@ import re
 
 from assetpipe.kinds.json import compact
 from assetpipe.kinds.model import Kind, Options, Transformed
+from assetpipe.kinds.patterns import compiled
 from assetpipe.kinds.text import decode
 
 _VERSION = "1"
 
 # A first line that begins so is no part of the JSON text (ECMA-426, 4).
-_GUARD = re.compile(r"\)\]\}'[^\n]*+\n?")
+_GUARD = compiled(r"\)\]\}'[^\n]*+\n?")
 _LOOKS_LIKE_JSON = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\n\r]*+[{)]")
 
 

@@ -17,6 +17,7 @@ from operator import itemgetter
 from typing import Any, NoReturn, cast
 from urllib.parse import unquote_to_bytes
 
+from assetpipe.kinds.patterns import compiled
 from assetpipe.kinds.sourcemap.mappings import NotASourceMapError, Segment, decode, encode
 
 __all__ = [
@@ -55,7 +56,7 @@ class SourceMap:
 _PREFIX = ")]}'"  # It keeps a map from being run as a script: the rest of its line is skipped.
 _MOST_LINES = 1_000_000  # No text is longer; each line that a section is moved by takes memory.
 _MOST_COLUMNS = 1 << 31
-_ABSOLUTE = re.compile(r"[A-Za-z][-+.0-9A-Za-z]*+:|[/\\]")
+_ABSOLUTE = compiled(r"[A-Za-z][-+.0-9A-Za-z]*+:|[/\\]")
 
 
 def parse(data: bytes) -> SourceMap:
@@ -223,7 +224,7 @@ def _append(lines: list[list[Segment]], begin: tuple[int, int], more: list[list[
 # --- Leading back ------------------------------------------------------------------------------
 
 
-_LINE_BREAK = re.compile(r"\r\n|[\n\r]")
+_LINE_BREAK = compiled(r"\r\n|[\n\r]")
 
 
 class _Used:
@@ -403,8 +404,8 @@ def render(found: SourceMap) -> bytes:
 
 # --- Finding (section 11) ----------------------------------------------------------------------
 
-_DATA = re.compile(r"(?ai:data):([^,]*+),([\s\S]*+)")
-_BASE64 = re.compile(r"; *+(?ai:base64) *+\Z")
+_DATA = compiled(r"(?ai:data):([^,]*+),([\s\S]*+)")
+_BASE64 = compiled(r"; *+(?ai:base64) *+\Z")
 _BLANK = re.compile(rb"[\t\n\f\r ]++")
 
 
@@ -428,11 +429,11 @@ def data_url(url: str) -> bytes | None:
         return None
 
 
-_NAMING = re.compile(
+_NAMING = compiled(
     r"//[#@][ \t]*+sourceMappingURL=([^\s\"'`]++)"
     r"|/\*[#@]\s*+sourceMappingURL=((?:[^\s*]|\*(?!/))++)\s*+\*/"
 )
-_TRAILING = re.compile(r"(?:\s++|//[^\n\r\u2028\u2029]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/)*+\Z")
+_TRAILING = compiled(r"(?:\s++|//[^\n\r\u2028\u2029]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/)*+\Z")
 
 
 def named_by(text: str) -> str | None:
@@ -451,10 +452,10 @@ def named_by(text: str) -> str | None:
 
 # --- What must not ship ------------------------------------------------------------------------
 
-_SCHEME = re.compile(r"([A-Za-z][-+.0-9A-Za-z]++):(?://([^/\\]*+))?([\s\S]*+)")
+_SCHEME = compiled(r"([A-Za-z][-+.0-9A-Za-z]++):(?://([^/\\]*+))?([\s\S]*+)")
 _SCHEMES = 3  # How many may stand in front of one another: `webpack:///file:///C:/…`.
-_DRIVE = re.compile(r"[A-Za-z](?::|%3[Aa])")
-_COLON = re.compile(r":|%3[Aa]")
+_DRIVE = compiled(r"[A-Za-z](?::|%3[Aa])")
+_COLON = compiled(r":|%3[Aa]")
 _HOMES = frozenset(
     {
         "builds", "github", "home", "mnt", "opt", "private", "root", "srv", "tmp", "users", "usr",

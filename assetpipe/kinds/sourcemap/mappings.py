@@ -14,6 +14,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TypeAlias
 
+from assetpipe.kinds.patterns import compiled
+
 Segment: TypeAlias = tuple[int] | tuple[int, int, int, int] | tuple[int, int, int, int, int]
 """Generated column; then, unless the text stems from nowhere, source, line, column; then a name."""
 
@@ -78,8 +80,8 @@ class _Value(dict[str, int]):
 
 
 _VALUE = _Value()
-_NUMBER = re.compile("[g-z0-9+/]*+[A-Za-f]")
-_MALFORMED = re.compile(r"[^A-Za-z0-9+/,;]|[g-z0-9+/](?![A-Za-z0-9+/])")
+_NUMBER = compiled("[g-z0-9+/]*+[A-Za-f]")
+_MALFORMED = compiled(r"[^A-Za-z0-9+/,;]|[g-z0-9+/](?![A-Za-z0-9+/])")
 _LENGTHS = (1, 4, 5)
 
 
@@ -165,7 +167,7 @@ def encode(lines: Iterable[Iterable[Segment]]) -> str:
 
 # --- Mappings of the same tokens in two texts --------------------------------------------------
 
-_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+_ASTRAL = compiled("[\U00010000-\U0010ffff]")
 
 
 def between(

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from assetpipe.kinds.patterns import compiled
+
 from ..model import Kind, Note, Options, Reference, Transformed
 from ..text import Lines, Text, decode
 from .document import Document, parse
@@ -16,13 +18,13 @@ from .references import Link, Unfollowed, find
 _VERSION = "1"
 _WORTHWHILE = 0.99  # What shrinks by less than 1 % was minified before, and stays as it is.
 
-_LABEL = re.compile(
+_LABEL = compiled(
     r"""<\?xml[ \t\r\n][^>"']*+(?:"[^"]*+"|'[^']*+')[ \t\r\n]++encoding[ \t\r\n]*+=[ \t\r\n]*+"""
     r"""["']([-.\w]++)["']""",
     re.ASCII,
 )
 _UTF_8 = frozenset({"", "utf-8", "utf8"})
-_ONE_BYTE = re.compile(
+_ONE_BYTE = compiled(
     r"(?ai)us-ascii|latin-?1|iso-8859-(?:[1-9]|1[013-6])|windows-125[0-8]|koi8-[ru]"
 )
 """Encodings of one byte a character, ASCII as it is."""

@@ -16,6 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from assetpipe.kinds.patterns import compiled
+
 WHITE = " \t\r\n"
 """White space (2.3)."""
 
@@ -36,7 +38,7 @@ _COMMENT = r"<!--[^-]*+(?:-(?!-)[^-]*+)*+-->"
 _PI = r"<\?[^?]*+(?:\?(?!>)[^?]*+)*+\?>"
 _ENTITY = rf"<!ENTITY{_S}++({_NCNAME}){_S}++({_LITERAL}){_S}*+>"
 
-_TOKEN = re.compile(
+_TOKEN = compiled(
     rf"""
       (?P<white> {_S}++ (?=<|\Z) )
     | (?P<text> [^<]++ )
@@ -55,20 +57,20 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
-_ATTRIBUTE = re.compile(rf"{_QNAME}{_S}*+={_S}*+({_VALUE})")
-_DECLARATION = re.compile(
+_ATTRIBUTE = compiled(rf"{_QNAME}{_S}*+={_S}*+({_VALUE})")
+_DECLARATION = compiled(
     rf"""<\?xml{_S}++version{_S}*+={_S}*+["'](1\.[0-9]++)["']
     (?:{_S}++encoding{_S}*+={_S}*+["'][A-Za-z][-A-Za-z0-9._]*+["'])?+
     (?:{_S}++standalone{_S}*+={_S}*+["'](?:yes|no)["'])?+{_S}*+\?>""",
     re.VERBOSE,
 )
-STYLESHEET = re.compile(rf"<\?xml-stylesheet(?=[{WHITE}])")
+STYLESHEET = compiled(rf"<\?xml-stylesheet(?=[{WHITE}])")
 """The start of the instruction that names a document's style sheet."""
-_TARGET = re.compile(rf"<\?(?!(?ai:xml)[?{WHITE}]){_NCNAME}(?=[?{WHITE}])")
-_ONLY_ENTITIES = re.compile(rf"(?:{_S}|{_COMMENT}|{_ENTITY})*+")
-_ENTITIES = re.compile(rf"{_COMMENT}|{_ENTITY}")
-_REFERENCE = re.compile(rf"&(?:(?:#(?:([0-9]++)|x([0-9A-Fa-f]++))|({_NAME}));)?+")
-_NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_TARGET = compiled(rf"<\?(?!(?ai:xml)[?{WHITE}]){_NCNAME}(?=[?{WHITE}])")
+_ONLY_ENTITIES = compiled(rf"(?:{_S}|{_COMMENT}|{_ENTITY})*+")
+_ENTITIES = compiled(rf"{_COMMENT}|{_ENTITY}")
+_REFERENCE = compiled(rf"&(?:(?:#(?:([0-9]++)|x([0-9A-Fa-f]++))|({_NAME}));)?+")
+_NO_CHARACTER = compiled("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 _PREDEFINED = {"amp": "&", "apos": "'", "gt": ">", "lt": "<", "quot": '"'}
 _LONGEST_NAMESPACE = 500

@@ -24,6 +24,8 @@ import re
 from enum import IntEnum
 from typing import NamedTuple
 
+from assetpipe.kinds.patterns import compiled
+
 from ..css.tokens import COMMENT
 from .document import (
     STYLESHEET,
@@ -79,26 +81,26 @@ _CAN_SCRIPT = frozenset({"embed", "handler", "iframe", "listener", "object", "sc
 # Attributes with a grammar where any white space is like one space, and none counts at the ends.
 _LISTS = frozenset({"d", "gradientTransform", "patternTransform", "points", "transform"})
 
-_LICENCE = re.compile(r"(?i)<!--!|licen[cs]e|copyright|\(c\)|©")
-_RIGHTS = re.compile(rf"{_LICENCE.pattern}|rights")
+_LICENCE = compiled(r"(?i)<!--!|licen[cs]e|copyright|\(c\)|©")
+_RIGHTS = compiled(rf"{_LICENCE.pattern}|rights")
 
-_PLAIN_DECLARATION = re.compile(
+_PLAIN_DECLARATION = compiled(
     rf"""<\?xml[{WHITE}]++version[{WHITE}]*+=[{WHITE}]*+["']1\.0["']
     (?:[{WHITE}]++encoding[{WHITE}]*+=[{WHITE}]*+["'](?ai:utf-8)["'])?+
     (?:[{WHITE}]++standalone[^?]*+)?+[{WHITE}]*+\?>""",
     re.VERBOSE,
 )
-_IS_CSS = re.compile(rf"""[{WHITE}]type[{WHITE}]*+=[{WHITE}]*+["']text/css["']""")
+_IS_CSS = compiled(rf"""[{WHITE}]type[{WHITE}]*+=[{WHITE}]*+["']text/css["']""")
 # Style sheets that ask only for names, classes, ids, ancestors and parents: what goes is none's.
 _GAP = rf"(?:[{WHITE}]++|{COMMENT})*+"
-_BLIND = re.compile(
+_BLIND = compiled(
     rf"""{_GAP}(?:(?:[-\w.\#,*>{WHITE}]++|{COMMENT})++
     \{{(?:[^{{}}@\\"'/]++|"[^"\\\n{{}}]*+"|'[^'\\\n{{}}]*+'|{COMMENT}|/(?!\*))*+\}}{_GAP})*+""",
     re.VERBOSE,
 )
-_ASKS_FOR_TEXT = re.compile(r"(?ai:empty|blank|only-whitespace|-node|@import)|\\")
-_RUN = re.compile(rf"[{WHITE}]{{2,}}+|[\t\r\n]")
-_PREFIX = re.compile(r"(?<![-.\w])([-.\w]++):", re.ASCII)
+_ASKS_FOR_TEXT = compiled(r"(?ai:empty|blank|only-whitespace|-node|@import)|\\")
+_RUN = compiled(rf"[{WHITE}]{{2,}}+|[\t\r\n]")
+_PREFIX = compiled(r"(?<![-.\w])([-.\w]++):", re.ASCII)
 
 
 class Witness(IntEnum):

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from assetpipe.kinds.patterns import compiled
+
 from ..css.scan import scan
 from ..css.tokens import ESCAPE, unescape
 from ..model import Role
@@ -45,13 +47,13 @@ _CSS = frozenset({
 _ANIMATING = frozenset({"animate", "animateColor", "set"})
 _ANIMATED = frozenset({"by", "from", "to", "values"})
 
-_HREF = re.compile(
+_HREF = compiled(
     rf"""[{WHITE}](?P<name>href|type)[{WHITE}]*+=[{WHITE}]*+(?:"([^"]*+)"|'([^']*+)')"""
 )
 _CONTROLS = "".join(map(chr, range(33)))  # What browsers trim of a URL (WHATWG URL, 4.4).
-_ELSEWHERE = re.compile(r"[A-Za-z][-+.0-9A-Za-z]*+:|//|\\\\")
+_ELSEWHERE = compiled(r"[A-Za-z][-+.0-9A-Za-z]*+:|//|\\\\")
 _SPACES = str.maketrans("\t\r\n", "   ")  # What XML makes of white space in a value (3.3.3).
-_CSS_CHARACTER = re.compile(rf"{ESCAPE}|[\s\S]")
+_CSS_CHARACTER = compiled(rf"{ESCAPE}|[\s\S]")
 
 
 class Link(NamedTuple):
