@@ -6,15 +6,15 @@ MUTATIONS = [
     Mutation(
         "JSON loses the spaces in strings",
         "kinds/json.py",
-        r"""_TOKENS = re.compile(r'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^ \t\n\r"]++)++')""",
-        r"""_TOKENS = re.compile(r'[^ \t\n\r]++')""",
+        r"""_TOKENS = compiled(r'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^ \t\n\r"]++)++')""",
+        r"""_TOKENS = compiled(r'[^ \t\n\r]++')""",
         "test_json.py -k white_space",
     ),
     Mutation(
         "an escaped quote ends a string of JSON",
         "kinds/json.py",
-        r"""_TOKENS = re.compile(r'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^ \t\n\r"]++)++')""",
-        r"""_TOKENS = re.compile(r'(?:"[^"]*+"|[^ \t\n\r"]++)++')""",
+        r"""_TOKENS = compiled(r'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^ \t\n\r"]++)++')""",
+        r"""_TOKENS = compiled(r'(?:"[^"]*+"|[^ \t\n\r"]++)++')""",
         "test_json.py -k white_space",
     ),
     Mutation(

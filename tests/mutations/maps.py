@@ -13,8 +13,8 @@ MUTATIONS = [
     Mutation(
         "a source map knows one line end only",
         "kinds/js/__init__.py",
-        r'_LINE_BREAK = re.compile(r"\r\n|[\n\r\u2028\u2029]")',
-        r'_LINE_BREAK = re.compile(r"\n")',
+        r'_LINE_BREAK = compiled(r"\r\n|[\n\r\u2028\u2029]")',
+        r'_LINE_BREAK = compiled(r"\n")',
         "test_sourcemap.py -k lines_end",
     ),
     Mutation(

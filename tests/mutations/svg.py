@@ -69,8 +69,8 @@ MUTATIONS = [
     Mutation(
         "metadata goes with its licence",
         "kinds/svg/minify.py",
-        '_RIGHTS = re.compile(rf"{_LICENCE.pattern}|rights")',
-        '_RIGHTS = re.compile(r"(?!)")',
+        '_RIGHTS = compiled(rf"{_LICENCE.pattern}|rights")',
+        '_RIGHTS = compiled(r"(?!)")',
         "test_svg.py -k minifies",
     ),
     Mutation(
