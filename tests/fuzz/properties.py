@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from assetpipe.kinds.model import Kind, Options, Reference, Transformed
+from assetpipe.kinds.patterns import compiled
 from assetpipe.kinds.sourcemap.mappings import decode as decode_mappings
 from assetpipe.kinds.text import decode
 
@@ -18,7 +19,7 @@ OPTIONS = (
     Options(source_maps="linked"),
     Options(minify=False, source_maps="hidden"),
 )
-_MAP_COMMENT = re.compile(
+_MAP_COMMENT = compiled(
     r"//[#@]\s*+sourceMappingURL=[^\n\r\u2028\u2029]*+"
     r"|/\*[#@]\s*+sourceMappingURL=\s*+(?:[^ \t\n\r\f*/]|\*(?!/)|/(?!\*))*+\s*+\*/"
 )
