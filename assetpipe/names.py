@@ -14,7 +14,7 @@ SIBLING_SUFFIXES = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
 # What a path segment may hold unescaped (RFC 3986, 3.3), less the quotes and parentheses that
 # would end a CSS url() or a string around it, the ampersand that may begin a character reference
 # in HTML, and the comma that may end a URL in a srcset.
-_PATH_SAFE = "/!$*+;=:@~-._"
+PATH_SAFE = "/!$*+;=:@~-._"
 
 
 def split_suffix(name: str) -> tuple[str, str]:
@@ -43,7 +43,7 @@ def url_path(file: str) -> str:
 
     Source: RFC 3986, 3.3; quotes, parentheses and white space are always encoded.
     """
-    return quote(file, safe=_PATH_SAFE)
+    return quote(file, safe=PATH_SAFE)
 
 
 def relative_url(source: str, target: str) -> str:

@@ -423,6 +423,8 @@ def test_utf_16_is_noted() -> None:
             "@media (1px < width <= 2px){}", "@media (1px<width<=2px){}", id="a media range"
         ),
         pytest.param("@media (width > = 1px){}", "@media (width> =1px){}", id="no media range"),
+        pytest.param("@media (a) <!-- (b){}", None, id="the mark of a comment in a condition"),
+        pytest.param("@media (a) --> (b){}", None, id="the mark of its end"),
         pytest.param("@media(a)and (b){}", None, id="a bracket that makes a function"),
         pytest.param("@container style(--a: b > c){}", None, id="a style query"),
         pytest.param("@supports (a: b) or selector(c :d){}", "@supports (a:b) or selector(c :d){}",

@@ -35,6 +35,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from assetpipe.errors import ConfigError, OutsideError
+from assetpipe.kinds.js.lexical import LINE_END
 from assetpipe.kinds.model import Minified
 from assetpipe.kinds.text import Lines
 
@@ -75,7 +76,6 @@ _SYNTAX = (
 _ES2015 = re.compile(r"=>|`|\b(?:class|const|export|import|let|__proto__)\b")
 _NO_SHORTHAND = "--supported:object-extensions=false"
 
-_LINE_END = re.compile("\r\n|[\n\r\u2028\u2029]")  # as esbuild and ECMA-262 count
 _U32 = struct.Struct("<I")
 
 
@@ -329,7 +329,7 @@ def _refusal(answer: dict[str, Any], code: str) -> Refused | None:
         return Refused(error["text"])
     start = 0
     for _ in range(place["line"] - 1):
-        end = _LINE_END.search(code, start)
+        end = LINE_END.search(code, start)
         if end is None:
             break
         start = end.end()

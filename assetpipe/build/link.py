@@ -18,8 +18,8 @@ from assetpipe import names
 from assetpipe.build.cache import key
 from assetpipe.build.model import Problem, Severity
 from assetpipe.build.transforms import Prepared
-from assetpipe.build.urls import SCHEME, TAIL_SAFE, split_url
 from assetpipe.kinds.model import Reference, Role
+from assetpipe.kinds.urls import TAIL_SAFE, is_remote, split_url
 
 MAP_SUFFIX = ".map"
 """What a script's or stylesheet's name gets to name its source map."""
@@ -105,7 +105,7 @@ class Resolver:
 
     def _find(self, folder: str, specifier: str) -> str | Missing | None:
         path, _ = split_url(specifier)
-        if not path or path.startswith("//") or SCHEME.match(path):
+        if not path or is_remote(path):
             return None
         segments = [] if path[0] == "/" else [*self._public, *filter(None, folder.split("/"))]
         pieces = [unquote(piece) for piece in path.split("/")]

@@ -16,9 +16,8 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from assetpipe.build import sources
-from assetpipe.build.inputs import Input
 from assetpipe.build.link import Edit, Resolver, edit
-from assetpipe.build.model import Source
+from assetpipe.build.model import Input, Need, Source
 from assetpipe.build.transforms import Prepared
 from assetpipe.build.workers import Workers
 from assetpipe.kinds import text
@@ -33,8 +32,9 @@ from assetpipe.kinds.sourcemap.compose import (
     render,
     without_machine_paths,
 )
-from assetpipe.kinds.sourcemap.mappings import shift
+from assetpipe.kinds.sourcemap.mappings import columns, shift
 from assetpipe.kinds.sourcemap.parts import relocate
+from assetpipe.kinds.urls import relative
 from assetpipe.names import HASH_LENGTH, fingerprinted
 
 _NONE: Mapping[int, SourceMap] = {}
@@ -57,7 +57,7 @@ class Made:
     data: bytes
     is_composed: bool
     notes: tuple[Note, ...]
-    needs: tuple[tuple[str, str], ...]
+    needs: tuple[Need, ...]
 
 
 class Maps:
@@ -246,20 +246,14 @@ class _Trail:
 
 def _columns(data: bytes, encoding: str) -> int:
     """Return how many columns some bytes of a text take: UTF-16 code units (ECMA-426)."""
-    return len(data) if data.isascii() and encoding == "utf-8" else _units(data.decode(encoding))
-
-
-def _units(chars: str) -> int:
-    return len(chars.encode("utf-16-le", "surrogatepass")) // 2
+    return columns(data.decode(encoding))
 
 
 def _relative(origin: str | None, name: str) -> str | None:
     """Return how a map beside a file names a source; both are paths from the root of all names."""
     if origin is None or _is_absolute(origin):
         return origin
-    # A root far down, for paths that climb out of the tree.
-    root = "/" + "_/" * 64
-    return posixpath.relpath(root + origin, posixpath.dirname(root + name))
+    return relative(origin, posixpath.dirname(name))
 
 
 def _is_absolute(origin: str) -> bool:

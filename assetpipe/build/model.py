@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from assetpipe import manifest
 from assetpipe.manifest import Asset
+
+if TYPE_CHECKING:
+    from assetpipe.kinds.model import Note
+    from assetpipe.kinds.sourcemap.parts import Parts
 
 Severity = Literal["warning", "error"]
 
@@ -30,6 +34,29 @@ class Source(NamedTuple):
     path: str
     size: int
     signature: str
+
+
+Need = tuple[str, str]
+"""The path of a file that was read, and its signature."""
+
+
+class Input(NamedTuple):
+    """The bytes that a transform begins with, and where they come from.
+
+    Attributes:
+        data: the bytes.
+        maps: the source maps of what they come from, each with the name of the file that its
+            paths are relative to; nothing where there is none.
+        parts: what they were joined from; ``None`` if they were not.
+        needs: other files that were read.
+        notes: warnings.
+    """
+
+    data: bytes
+    maps: tuple[tuple[bytes, str], ...] = ()
+    parts: Parts | None = None
+    needs: tuple[Need, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from assetpipe.build import esbuild, records, sources, stamp
 from assetpipe.build.cache import Cache, key
 from assetpipe.build.config import Config
 from assetpipe.build.esbuild import Esbuild
-from assetpipe.build.inputs import Inputs, Need
+from assetpipe.build.inputs import Inputs
 from assetpipe.build.link import MAP_SUFFIX, Linked, Linker, Resolver, integrity
 from assetpipe.build.maps import Made, Maps
-from assetpipe.build.model import Problem, Progress, Release, Source, Totals
+from assetpipe.build.model import Input, Need, Problem, Progress, Release, Source, Totals
 from assetpipe.build.output import RESERVED, Output
 from assetpipe.build.pool import Pool
 from assetpipe.build.records import Record, State
@@ -26,6 +26,7 @@ from assetpipe.build.transforms import Prepared, Transforms
 from assetpipe.build.workers import Workers
 from assetpipe.errors import ConfigError, InputError
 from assetpipe.globs import matcher
+from assetpipe.kinds.model import Transformed
 from assetpipe.kinds.sourcemap import is_source_map
 from assetpipe.manifest import Asset
 from assetpipe.names import fingerprinted
@@ -238,6 +239,16 @@ class _Build:
         return file if all(map(_is_as_seen, file.needs)) else None
 
     def _prepare_one(self, name: str, prepared: dict[str, Prepared]) -> None:
+        file, source, result = self._transformed(name)
+        self._put(file, result.body, prepared)
+        if result.mapped:
+            made = self._maps.make(file, result.body, result.mapped, source)
+            self._put(self._map_of(file, made), made.data, prepared)
+        elif name + MAP_SUFFIX in self._sources and self._has_code(name + MAP_SUFFIX):
+            self._prepare_one(name + MAP_SUFFIX, prepared)
+
+    def _transformed(self, name: str) -> tuple[Prepared, Input, Transformed]:
+        """Read and transform a file."""
         source = self._inputs.read(name)
         data = source.data
         digest = hashlib.sha256(data).hexdigest()
@@ -260,12 +271,7 @@ class _Build:
             source.needs,
             listed=not (self._hides_maps and name.endswith(MAP_SUFFIX) and is_source_map(data)),
         )
-        self._put(file, body, prepared)
-        if result.mapped:
-            made = self._maps.make(file, body, result.mapped, source)
-            self._put(self._map_of(file, made), made.data, prepared)
-        elif name + MAP_SUFFIX in self._sources and self._has_code(name + MAP_SUFFIX):
-            self._prepare_one(name + MAP_SUFFIX, prepared)
+        return file, source, result
 
     def _put(self, file: Prepared, body: bytes, prepared: dict[str, Prepared]) -> None:
         prepared[file.name] = file
@@ -339,15 +345,12 @@ class _Build:
 
     def _body(self, file: Prepared) -> bytes:
         """Return the bytes of a prepared file, from the cache or by making them again."""
-        name = _code_of(file)
-        source = self._inputs.read(name)
-        digest = hashlib.sha256(source.data).hexdigest()
-        result = self._transforms.run(name, source.data, digest)
-        body = result.body
+        again, source, result = self._transformed(_code_of(file))
+        body, digest = result.body, again.digest
         if _is_map(file) and result.mapped:
-            code = Prepared(name, digest, "", "", "", len(body), result.encoding, result.references)
-            body = self._maps.make(code, body, result.mapped, source).data
-        if hashlib.sha256(body).hexdigest() != file.digest:
+            body = self._maps.make(again, body, result.mapped, source).data
+            digest = hashlib.sha256(body).hexdigest()
+        if digest != file.digest:
             raise InputError(
                 "the file changed while it was being built",
                 where=self._place(file.name),
@@ -465,11 +468,8 @@ def _code_of(file: Prepared) -> str:
 
 
 def _is_as_seen(need: Need) -> bool:
-    path, seen = need
-    try:
-        return sources.signature(os.stat(path)) == seen
-    except OSError:
-        return False
+    path, signature = need
+    return sources.seen(path) == signature
 
 
 def _raise_errors(problems: Iterable[Problem]) -> None:

@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 from assetpipe import kinds
 from assetpipe.build.cache import Cache, key
+from assetpipe.build.model import Need
+from assetpipe.build.sources import seen
 from assetpipe.build.stamp import SECTION, installed
 from assetpipe.errors import ConfigError
 from assetpipe.kinds.model import Compiler, Kind
@@ -53,10 +55,11 @@ class Plugin(NamedTuple):
                 hint="install its requirements, or uninstall it",
             ) from error
 
-    def source(self) -> str | None:
-        """Return the path of its code, which may be edited in place."""
+    def needs(self) -> tuple[Need, ...]:
+        """Return its code once it was imported: its author may be working on it."""
         module = sys.modules.get(self.reference.partition(":")[0])
-        return getattr(module, "__file__", None)
+        path: str | None = getattr(module, "__file__", None)
+        return ((path, seen(path)),) if path else ()
 
 
 def load(cache: Cache) -> Mapping[str, Plugin]:

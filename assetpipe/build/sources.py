@@ -31,6 +31,14 @@ def signature(status: os.stat_result) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
 
 
+def seen(path: str) -> str:
+    """Return the signature of a file, empty where there is none to be looked at."""
+    try:
+        return signature(os.stat(path))
+    except OSError:
+        return ""
+
+
 def is_settled(signature: str, now_ns: int) -> bool:
     """Say whether a later write would surely change this signature.
 

@@ -15,7 +15,7 @@ from assetpipe.build import encode
 from assetpipe.build.cache import Cache, key
 from assetpipe.build.config import Config
 from assetpipe.build.model import Problem, Release, Source, Totals
-from assetpipe.build.sources import signature
+from assetpipe.build.sources import seen, signature
 from assetpipe.errors import need
 
 SECTION = "state"
@@ -50,13 +50,13 @@ def _program(config: Config) -> Iterator[str]:
         from assetpipe.build import esbuild  # only for those who use it
 
         path = esbuild.find(config.minifier_path, config.roots[0].path)
-        yield f"{path}-{_seen(os.path.realpath(path))}"
+        yield f"{path}-{seen(os.path.realpath(path))}"
 
 
 def installed() -> str:
     """Return a text that changes when packages, and so plug-ins, are installed or removed."""
     return " ".join(
-        f"{path}-{_seen(path)}"
+        f"{path}-{seen(path)}"
         for path in sys.path
         if path.endswith(("site-packages", "dist-packages")) and os.path.isdir(path)
     )
@@ -95,19 +95,12 @@ def _stamp(
     digest = hashlib.blake2b(start.encode(), digest_size=20)
     for lines in (
         [f"{source.name}\0{source.signature}" for source in sources],
-        [f"{name}\0{seen}" for name, seen in sorted(output.items())],
-        [f"{path}\0{_seen(path)}" for path in sorted(needs)],
+        [f"{name}\0{left}" for name, left in sorted(output.items())],
+        [f"{path}\0{seen(path)}" for path in sorted(needs)],
     ):
         digest.update("\n".join(lines).encode(errors="surrogateescape"))
         digest.update(b"\n\n")
     return digest.hexdigest()
-
-
-def _seen(path: str) -> str:
-    try:
-        return signature(os.stat(path))
-    except OSError:
-        return ""
 
 
 def load_release(

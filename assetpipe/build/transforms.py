@@ -11,6 +11,7 @@ from assetpipe.build.cache import Cache, key
 from assetpipe.build.config import Config
 from assetpipe.build.esbuild import Esbuild
 from assetpipe.build.inputs import Inputs
+from assetpipe.build.model import Need
 from assetpipe.build.workers import Workers
 from assetpipe.globs import matcher
 from assetpipe.kinds import text
@@ -49,7 +50,7 @@ class Prepared(NamedTuple):
     encoding: str
     references: tuple[Reference, ...] = ()
     notes: tuple[Note, ...] = ()
-    needs: tuple[tuple[str, str], ...] = ()
+    needs: tuple[Need, ...] = ()
     listed: bool = True
 
 
@@ -130,7 +131,7 @@ class Transforms:
         keep = stem.endswith((".min", "-min")) or self._is_immutable(name)
         return Options(
             minify=self._minify and not keep,
-            minifier=self._minifier,
+            minifier=self._minifier if self._inputs.module(name) == _JAVASCRIPT else "assetpipe",
             module=suffix.lower() == ".mjs",
             worker=self._is_worker(name),
             source_maps=self._source_maps,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -61,12 +62,14 @@ class Joined:
         text: what it says, not minified.
         pieces: where its members went, in order of ``start``; the rest is glue.
         maps: of each member the URL of the source map that it named, or ``""``.
+        line_end: what its lines, and those of the members, are counted by.
         notes: warnings.
     """
 
     text: str
     pieces: tuple[Piece, ...]
     maps: tuple[str, ...]
+    line_end: re.Pattern[str]
     notes: tuple[Remark, ...] = ()
 
 
@@ -89,10 +92,16 @@ class CannotBundleError(Exception):
 
 
 class Writer:
-    """A bundle that is being written."""
+    """A bundle that is being written.
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    Args:
+        members: its members.
+        line_end: what lines are counted by.
+    """
+
+    def __init__(self, members: Sequence[Member], line_end: re.Pattern[str]) -> None:
         self._members = members
+        self._line_end = line_end
         self._parts: list[str] = []
         self._pieces: list[Piece] = []
         self._length = 0
@@ -115,4 +124,6 @@ class Writer:
 
     def joined(self, maps: Sequence[str], notes: Sequence[Remark]) -> Joined:
         """Return the bundle."""
-        return Joined("".join(self._parts), tuple(self._pieces), tuple(maps), tuple(notes))
+        return Joined(
+            "".join(self._parts), tuple(self._pieces), tuple(maps), self._line_end, tuple(notes)
+        )

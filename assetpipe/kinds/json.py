@@ -10,14 +10,11 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from assetpipe.kinds.model import Kind, Note, Options, Transformed
+from assetpipe.kinds.model import UTF_16, WORTHWHILE, Kind, Note, Options, Transformed
 from assetpipe.kinds.patterns import compiled
 from assetpipe.kinds.text import Lines, Text, decode
 
 _VERSION = "1"
-
-_WORTHWHILE = 0.99
-"""What shrinks by less than 1 % was minified before, and stays as it is."""
 
 # The tokens of RFC 8259, sections 2, 6 and 7.
 _WS = r"[ \t\n\r]*+"
@@ -114,7 +111,7 @@ def compact(data: bytes, text: Text, options: Options, start: int = 0) -> Transf
     if note is not None or not options.minify:
         return Transformed(data, notes=(note,) if note else (), encoding=text.encoding)
     short = text.chars[:start] + "".join(_TOKENS.findall(text.chars, start))
-    if len(short) > _WORTHWHILE * len(text.chars):
+    if len(short) > WORTHWHILE * len(text.chars):
         return Transformed(data)
     return Transformed(data[: text.bom] + short.encode())
 
@@ -122,7 +119,7 @@ def compact(data: bytes, text: Text, options: Options, start: int = 0) -> Transf
 def _note(text: Text, start: int) -> Note | None:
     """Return why a text cannot be minified, if it cannot."""
     if text.encoding.startswith("utf-16"):
-        return Note("the file is UTF-16: shipped unminified", hint="save it as UTF-8")
+        return UTF_16
     if text.encoding != "utf-8":
         message = "not valid JSON, for it is not UTF-8: shipped as it is"
         return Note(message, hint="save it as UTF-8")

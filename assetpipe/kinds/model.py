@@ -61,6 +61,13 @@ class Note:
     file: str = ""
 
 
+WORTHWHILE = 0.99
+"""What would keep more than this share of its size was minified before, and stays as it is."""
+
+UTF_16 = Note("the file is UTF-16: shipped unminified", hint="save it as UTF-8")
+"""What a file in an encoding of two bytes a character is told of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """All that a transform may depend on besides the bytes: part of the cache key.

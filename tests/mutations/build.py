@@ -378,8 +378,8 @@ MUTATIONS = [
     Mutation(
         "the stamp does not look at the output folder",
         "build/stamp.py",
-        "for name, seen in sorted(output.items())],",
-        "for name, seen in sorted(output.items()) if not name],",
+        "for name, left in sorted(output.items())],",
+        "for name, left in sorted(output.items()) if not name],",
         "test_incremental.py -k harmed",
     ),
     Mutation(
@@ -413,8 +413,8 @@ MUTATIONS = [
     Mutation(
         "a percent sign in a name is not escaped",
         "names.py",
-        '_PATH_SAFE = "/!$*+;=:@~-._"',
-        '_PATH_SAFE = "/!$%*+;=:@~-._"',
+        'PATH_SAFE = "/!$*+;=:@~-._"',
+        'PATH_SAFE = "/!$%*+;=:@~-._"',
         "test_sources.py -k any_characters",
     ),
     Mutation(

@@ -4,6 +4,13 @@ from tests.mutations.model import Mutation
 
 MUTATIONS = [
     Mutation(
+        "the mark of a comment is a comparison",
+        "kinds/css/minify.py",
+        "(?<![-<>=~|^$*]) ?(?!<!)(",
+        "(?<![<>=~|^$*]) ?(",
+        "test_css.py",
+    ),
+    Mutation(
         "the space of a descendant with a pseudo-class is lost",
         "kinds/css/minify.py",
         r"{_GAP}(?=[,)\]]|\Z)",

@@ -104,8 +104,8 @@ MUTATIONS = [
     Mutation(
         "templates count as URLs",
         "kinds/html/references.py",
-        "if not _is_local(url) or _TEMPLATE.search(url):",
-        "if not _is_local(url):",
+        "if not is_local(url) or _TEMPLATE.search(url):",
+        "if not is_local(url):",
         "test_html.py -k attributes",
     ),
     Mutation(

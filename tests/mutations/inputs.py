@@ -12,7 +12,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a cached result is taken although an import has changed",
-        "build/inputs.py",
+        "build/compilers.py",
         "if any(_digest(path) != seen for path, seen in needs):",
         "if False:",
         "test_plugins.py -k imports",
@@ -20,7 +20,7 @@ MUTATIONS = [
     Mutation(
         "the stamp forgets what else was read",
         "build/stamp.py",
-        'f"{path}\\0{_seen(path)}" for path in sorted(needs)',
+        'f"{path}\\0{seen(path)}" for path in sorted(needs)',
         'f"{path}" for path in sorted(needs)',
         "test_plugins.py -k imports",
     ),
@@ -33,7 +33,7 @@ MUTATIONS = [
     ),
     Mutation(
         "a compiler's place is lost",
-        "build/inputs.py",
+        "build/compilers.py",
         'place += f":{error.line}:{error.column or 1}"',
         "pass",
         "test_plugins.py -k names_its_place",
@@ -47,23 +47,23 @@ MUTATIONS = [
     ),
     Mutation(
         "URLs in a bundle are those of the member",
-        "build/inputs.py",
-        "if posixpath.dirname(name) != folder:",
-        "if False:",
+        "build/bundles.py",
+        "    if old != new:",
+        "    if False:",
         "test_bundles.py -k urls_lead",
     ),
     Mutation(
         "members of a bundle come in the order of names",
-        "build/inputs.py",
-        "return list(members)",
-        "return sorted(members)",
+        "build/bundles.py",
+        "return list(found)",
+        "return sorted(found)",
         "test_bundles.py -k 'in_order or its_map'",
     ),
     Mutation(
         "a bundle does not notice that a member changed",
-        "build/inputs.py",
-        "for each in members for part in (each.name, each.signature)",
-        "for each in members for part in (each.name,)",
+        "build/bundles.py",
+        "for text in (part.name, part.signature)",
+        "for text in (part.name,)",
         "test_bundles.py -k built_again",
     ),
     Mutation(
@@ -174,7 +174,8 @@ MUTATIONS = [
     Mutation(
         "both minifiers share their results",
         "build/transforms.py",
-        "            minifier=self._minifier,\n",
+        "            minifier=self._minifier if self._inputs.module(name) == _JAVASCRIPT "
+        'else "assetpipe",\n',
         "",
         "test_minifier.py -k own_results",
     ),

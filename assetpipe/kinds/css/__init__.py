@@ -7,16 +7,16 @@ from dataclasses import replace
 
 from assetpipe.kinds.patterns import compiled
 
-from ..model import Kind, Mapped, Note, Options, Reference, Transformed
+from ..model import UTF_16, WORTHWHILE, Kind, Mapped, Note, Options, Reference, Transformed
 from ..sourcemap.mappings import between, places
 from ..text import Lines, Text, decode
+from ..urls import is_local
 from .minify import NotUnderstoodError, minify
 from .positions import pair
 from .scan import Found, Scan, SourceMap, scan
-from .tokens import WHITE
+from .tokens import LINE_END, WHITE
 
-_VERSION = "2"
-_WORTHWHILE = 0.99  # What shrinks by less than 1 % was minified before, and stays as it is.
+_VERSION = "3"
 
 # The bytes that declare an encoding, and the labels that mean UTF-8 there (CSS Syntax 3, 3.2).
 _CHARSET = re.compile(rb'@charset "([^"]*)";')
@@ -28,10 +28,6 @@ _GBK_OR_BIG5 = re.compile(rb"(?i)(?:x-)*(?:gb|cn-big5|big5)")
 _SHIFT_JIS_PAIR = compiled("[\x81-\x9f\xe0-\xfc][\x40-\xfc]")
 _PAIR = compiled("[\x81-\xfe][\x40-\xfe]")
 
-# URLs that no release can change: those with a host or scheme, or only a fragment.
-_ELSEWHERE = compiled(r"[A-Za-z][-+.0-9A-Za-z]*:|//|#")
-
-_LINE_BREAK = compiled(r"\r\n|[\n\r\f]")
 _NEWLINES = "\n\r"
 _BEHIND_MAP = " */\n"
 _MAP_COMMENT = f"\n/*# sourceMappingURL={_BEHIND_MAP}"
@@ -60,7 +56,7 @@ class Css:
         links = [*result.found]
         is_minified = chars is not text.chars
         is_made = options.made and options.source_maps != "off"
-        is_changed = is_minified or is_made or any(_may_change(found) for found in links)
+        is_changed = is_minified or is_made or any(is_local(found.specifier) for found in links)
         if result.source_map and (is_changed or options.source_maps == "hidden"):
             # The map tells columns of text that is about to change, or must not be found.
             chars = _without(chars, result.source_map)
@@ -86,9 +82,9 @@ class Css:
             if encoding != text.encoding:
                 ends = [reference.end - text.bom for reference in references]
             mapped = Mapped(
-                between(seen, starts[0], after, starts[1], _LINE_BREAK),
+                between(seen, starts[0], after, starts[1], LINE_END),
                 (),
-                places(after, ends, _LINE_BREAK),
+                places(after, ends, LINE_END),
                 *_own_map(text.chars, source.source_map),
             )
         return Transformed(
@@ -139,8 +135,7 @@ def _minified(text: Text, encoding: str, source: Scan) -> tuple[str, Scan, tuple
     """Return the text to ship, what it refers to, and warnings."""
     unchanged = text.chars, source
     if text.encoding.startswith("utf-16"):
-        note = Note("the file is UTF-16: shipped unminified", hint="save it as UTF-8")
-        return *unchanged, (note,)
+        return *unchanged, (UTF_16,)
     # Bytes of ASCII mean the same in all encodings but those that switch by an escape character.
     plain = text.ascii and "\x1b" not in text.chars
     if text.encoding != "utf-8" or not (encoding == "utf-8" or plain):
@@ -151,7 +146,7 @@ def _minified(text: Text, encoding: str, source: Scan) -> tuple[str, Scan, tuple
         place = Lines(text.chars).at(odd.position)
         hint = "mend it: browsers too read what follows in another way than it looks"
         return *unchanged, (Note(f"{odd.message}: shipped unminified", *place, hint),)
-    if len(short) > len(text.chars) * _WORTHWHILE:
+    if len(short) > len(text.chars) * WORTHWHILE:
         return *unchanged, ()
     result = scan(short)
     if _named(result) != _named(source):
@@ -198,11 +193,6 @@ def _without(chars: str, source_map: SourceMap) -> str:
     spans = (*source_map.overruled, (source_map.start, source_map.end))
     ends = [0, *(place for span in spans for place in span), len(chars)]
     return "".join(chars[start:end] for start, end in zip(ends[::2], ends[1::2], strict=True))
-
-
-def _may_change(found: Found) -> bool:
-    """Say whether linking can change a reference."""
-    return not _ELSEWHERE.match(found.specifier)
 
 
 def _references(

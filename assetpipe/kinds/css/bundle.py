@@ -20,6 +20,7 @@ from assetpipe.kinds.css.scan import scan
 from assetpipe.kinds.css.tokens import (
     COMMENT,
     ESCAPE,
+    LINE_END,
     NAME_CHAR,
     NAMED_URL,
     STRING,
@@ -62,7 +63,7 @@ def join(members: Sequence[Member]) -> Joined:
     sheets = [_Sheet(number, member) for number, member in enumerate(members)]
     _refuse_namespaces(sheets)
     layers, imports = _hoisted(sheets)
-    writer = Writer(members)
+    writer = Writer(members, LINE_END)
     if any(sheet.has_charset for sheet in sheets) and not all(
         member.text.removeprefix(_BOM).isascii() for member in members
     ):

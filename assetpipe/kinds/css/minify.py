@@ -88,7 +88,7 @@ _NO_VALUE = compiled(rf"(?:{WS}|{COMMENT})*+(?:!|\Z)")
 # escapes, comments or `style()`, where the same characters can mean something else.
 _CONDITION = compiled(r"""@(media|container|supports)(?![-\w])(?!.*(?:["'\\]|/\*|style\())""")
 _FEATURE = compiled(rf"(?<!{NAME_CHAR})(\([-A-Za-z0-9]++) ?: ?(?=[^ )])")
-_COMPARISON = compiled(r"(?<![<>=~|^$*]) ?([<>]=?|=) ?(?![<>=])")
+_COMPARISON = compiled(r"(?<![-<>=~|^$*]) ?(?!<!)([<>]=?|=) ?(?![<>=])")
 
 _COMMENT = compiled(COMMENT)
 _KEPT = compiled(_KEPT_COMMENT)

@@ -16,6 +16,8 @@ WHITE = " \t\n\r\f"
 
 WS = rf"[{WHITE}]"
 NEWLINE = r"(?:\r\n|[\n\r\f])"
+LINE_END = compiled(NEWLINE)
+"""What lines are counted by (3.3)."""
 
 NAME_CHAR = r"[^\x01-,./:-@\[-^`{-\x7f]"
 """A character that continues a name (4.2, ident code point): letters, digits, ``-``, ``_``, all

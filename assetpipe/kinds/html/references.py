@@ -15,6 +15,7 @@ from assetpipe.kinds.js.tokens import tokenize
 from assetpipe.kinds.json import flaw, strings
 from assetpipe.kinds.model import Role
 from assetpipe.kinds.patterns import compiled
+from assetpipe.kinds.urls import is_local
 
 # The attributes that hold a URL (WHATWG HTML, "attributes" index; `background` is obsolete, but
 # what e-mail is made of).
@@ -60,7 +61,6 @@ _JAVASCRIPT = compiled(
 _ASKED = frozenset({*_URLS, *_SRCSETS, *_FOREIGN, "base", "input", "link", "meta", "style"})
 _HAS_STYLE = compiled("(?ai)style")
 _TEMPLATE = compiled(r"\{[{%#]|<[%?]|\$\{")
-_ELSEWHERE = compiled(r"[A-Za-z][-+.0-9A-Za-z]*:|[/\\]{2}")
 _CONTROL_AND_SPACE = "".join(map(chr, range(33)))
 _TAIL = compiled("[?#]")
 _FOLDER = compiled(r"(?:^|[/\\])\.{0,2}\Z")  # A page of the site, if anything.
@@ -135,7 +135,7 @@ class Document:
 
     def _style(self, start: int, end: int) -> None:
         for each in scan(self._chars[start:end]).found:
-            if _is_local(each.specifier):
+            if is_local(each.specifier):
                 span = start + each.start, start + each.end
                 self.found.append(Found(*span, each.specifier, each.role))
 
@@ -192,7 +192,7 @@ class Document:
                 part == "scopes" and 1 <= len(inner) <= 2
             ):
                 continue
-            if url.startswith(("/", "./", "../")) and not url.endswith("/") and _is_local(url):
+            if url.startswith(("/", "./", "../")) and not url.endswith("/") and is_local(url):
                 self.found.append(Found(start + string.start, start + string.end, url, role))
 
     def _leave_based(self, base: Value) -> None:
@@ -246,17 +246,12 @@ def _url(value: Value, start: int, end: int) -> Iterator[Found]:
     """Yield a URL that is part of a value, without its query and fragment: these stay."""
     text = value.text[start:end]
     url = text.strip(_CONTROL_AND_SPACE)
-    if not _is_local(url) or _TEMPLATE.search(url):
+    if not is_local(url) or _TEMPLATE.search(url):
         return
     start += text.index(url)
     path = _TAIL.split(url, maxsplit=1)[0]
     if not _FOLDER.search(path):
         yield Found(value.at(start), value.at(start + len(path)), path, "url")
-
-
-def _is_local(url: str) -> bool:
-    """Tell whether a URL may name a file of ours: it has a path, but no scheme and no host."""
-    return url[:1] not in {"", "?", "#"} and not _ELSEWHERE.match(url)
 
 
 def _integrity(value: Value, specifier: str) -> Iterator[Found]:
@@ -283,7 +278,7 @@ def _in_style(value: Value) -> Iterator[Found]:
     if _TEMPLATE.search(value.text):
         return
     for each in scan(value.text).found:
-        if each.role != "url" or not _is_local(each.specifier):
+        if each.role != "url" or not is_local(each.specifier):
             continue
         path = _TAIL.split(each.specifier, maxsplit=1)[0]
         tail = each.specifier[len(path) :]

@@ -10,20 +10,25 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, compress
 
 from assetpipe.kinds.js.context import GAPS, Unsure
+from assetpipe.kinds.js.lexical import LINE_END
 from assetpipe.kinds.js.minify import print_tokens
 from assetpipe.kinds.js.references import Found, find, last_comments, may_refer, source_maps
 from assetpipe.kinds.js.tokens import Tokens, tokenize
-from assetpipe.kinds.model import Mapped, Minified, Note, Options, Reference, Transformed
-from assetpipe.kinds.patterns import compiled
+from assetpipe.kinds.model import (
+    UTF_16,
+    WORTHWHILE,
+    Mapped,
+    Minified,
+    Note,
+    Options,
+    Reference,
+    Transformed,
+)
 from assetpipe.kinds.sourcemap.mappings import between, places
 from assetpipe.kinds.text import Lines, Text, decode
 
-_VERSION = "2"
+_VERSION = "3"
 
-_WORTHWHILE = 0.99
-"""Minifying pays where less than this share of a script remains; of a minified one more does."""
-
-_LINE_BREAK = compiled(r"\r\n|[\n\r\u2028\u2029]")
 _BLANK = " \t\n\r"
 _MAP_COMMENT = "\n//# sourceMappingURL="
 
@@ -60,7 +65,7 @@ class JavaScript:
         comments = len(text.chars) - len(tokens.last_gap())
         if minify:
             pieces = print_tokens(tokens)
-            if sum(map(len, pieces)) < _WORTHWHILE * len(text.chars):
+            if sum(map(len, pieces)) < WORTHWHILE * len(text.chars):
                 return script.changed(tokens, found, pieces, comments)
         if is_made or any(hit.is_local() for hit in found):
             gap = [_without_maps(text.chars, comments)[comments:]] if tokens.last_gap() else []
@@ -72,7 +77,7 @@ class JavaScript:
         """Ship what another minifier wrote, if it refers to what the source refers to."""
         text = decode(data)
         script = _Script(data, text, options, ())
-        if len(minified.code) >= _WORTHWHILE * len(text.chars):
+        if len(minified.code) >= WORTHWHILE * len(text.chars):
             return self.transform(data, options)
         if not may_refer(text.chars) and not may_refer(minified.code):
             return script.adopted(minified, [], last_comments(text.chars))
@@ -186,7 +191,7 @@ class _Script:
         if maps == "linked":
             references = (*references, Reference(len(body) - 1, len(body) - 1, "", "map", 0, 0))
             ends.append(len(chars) - 1)
-        behind = places(chars, ends, _LINE_BREAK)
+        behind = places(chars, ends, LINE_END)
         mapped = Mapped(minified.mappings, minified.names, behind, *self._own_map(comments))
         return Transformed(body, references, mapped=mapped)
 
@@ -225,9 +230,9 @@ class _Script:
             list(compress(tokens.starts(), is_token)),
             chars,
             list(compress(accumulate(map(len, pieces), initial=0), is_token)),
-            _LINE_BREAK,
+            LINE_END,
         )
-        behind = places(chars, ends, _LINE_BREAK)
+        behind = places(chars, ends, LINE_END)
         return Mapped(mappings, (), behind, *self._own_map(comments))
 
 
@@ -243,12 +248,12 @@ def can_shrink(chars: str) -> bool:
 
     parts = (chars[at : at + _PART] for at in range(0, len(chars), _PART))
     left = sum(len(rjsmin.jsmin(part, keep_bang_comments=True)) for part in parts)
-    return left < _WORTHWHILE * len(chars)
+    return left < WORTHWHILE * len(chars)
 
 
 def _encoding_notes(text: Text, options: Options) -> tuple[Note, ...]:
     if options.minify and text.encoding.startswith("utf-16"):
-        return (Note("the file is UTF-16: shipped unminified", hint="save it as UTF-8"),)
+        return (UTF_16,)
     return ()
 
 

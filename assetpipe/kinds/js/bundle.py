@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from assetpipe.kinds.bundle import CannotBundleError, Joined, Member, Remark, Writer
 from assetpipe.kinds.js import context as k
 from assetpipe.kinds.js.context import Unsure
+from assetpipe.kinds.js.lexical import LINE_END
 from assetpipe.kinds.js.references import source_maps
 from assetpipe.kinds.js.tokens import Tokens, tokenize
 from assetpipe.kinds.patterns import compiled
@@ -53,7 +54,7 @@ def join(members: Sequence[Member]) -> Joined:
     _refuse_redeclarations(full)
     notes = [note for script in full for note in script.notes()]
     notes += _used_too_early(full)
-    writer = Writer(members)
+    writer = Writer(members, LINE_END)
     for script in scripts:
         if mixed and script is full[0]:
             writer.glue(";")  # what follows is no directive of the bundle

@@ -13,6 +13,8 @@ _BLANK = r"\t\v\f \xa0\u1680\u2000-\u200a\u202f\u205f\u3000\ufeff"
 _NEWLINE = r"\n\r\u2028\u2029"
 
 LINE_BREAK = compiled(rf"[{_NEWLINE}]")
+LINE_END = compiled(rf"\r\n|[{_NEWLINE}]")
+"""Section 12.3, LineTerminatorSequence: what lines are counted by."""
 
 _LINE_COMMENT = rf"//[^{_NEWLINE}]*+"
 _BLOCK_COMMENT = r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/"

@@ -12,6 +12,7 @@ from assetpipe.kinds.js.lexical import COMMENT, GAP
 from assetpipe.kinds.js.tokens import Tokens
 from assetpipe.kinds.model import Role
 from assetpipe.kinds.patterns import compiled
+from assetpipe.kinds.urls import is_local
 
 _T = TypeVar("_T", int, str)
 
@@ -42,14 +43,8 @@ class Found(NamedTuple):
     def is_local(self) -> bool:
         """Tell whether it names a file by a path, so that a release may rename it."""
         if self.role == "module":
-            return self.specifier.startswith(("./", "../", "/")) and not self._is_remote()
-        return self.specifier[:1] not in ("", "#", "?") and not self._is_remote()
-
-    def _is_remote(self) -> bool:
-        return _REMOTE.match(self.specifier) is not None
-
-
-_REMOTE = compiled(r"//|[A-Za-z][-+.0-9A-Za-z]*+:")
+            return self.specifier.startswith(("./", "../", "/")) and is_local(self.specifier)
+        return is_local(self.specifier)
 
 
 def find(tokens: Tokens, *, worker: bool) -> list[Found]:

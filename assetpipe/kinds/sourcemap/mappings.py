@@ -231,6 +231,11 @@ def places(
     return tuple(found)
 
 
+def columns(text: str) -> int:
+    """Return how many columns a text takes."""
+    return _units(text, [len(text)])[0]
+
+
 def _units(text: str, positions: Sequence[int]) -> Sequence[int]:
     """Return ascending character positions in UTF-16 code units."""
     if text.isascii():

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from .compose import SourceMap
-from .mappings import Segment, decode, encode
+from .mappings import Segment, columns, decode, encode
 
 
 class Part(NamedTuple):
@@ -69,7 +69,7 @@ class _Places:
         start = self._starts[line]
         if self._is_narrow:
             return line, offset - start
-        return line, len(self._text[start:offset].encode("utf-16-le", "surrogatepass")) // 2
+        return line, columns(self._text[start:offset])
 
 
 def relocate(whole: SourceMap, parts: Parts) -> SourceMap:

@@ -9,14 +9,13 @@ import re
 
 from assetpipe.kinds.patterns import compiled
 
-from ..model import Kind, Note, Options, Reference, Transformed
+from ..model import UTF_16, WORTHWHILE, Kind, Note, Options, Reference, Transformed
 from ..text import Lines, Text, decode
 from .document import Document, parse
 from .minify import Cut, cuts
 from .references import Link, Unfollowed, find
 
 _VERSION = "1"
-_WORTHWHILE = 0.99  # What shrinks by less than 1 % was minified before, and stays as it is.
 
 _LABEL = compiled(
     r"""<\?xml[ \t\r\n][^>"']*+(?:"[^"]*+"|'[^']*+')[ \t\r\n]++encoding[ \t\r\n]*+=[ \t\r\n]*+"""
@@ -62,11 +61,11 @@ class Svg:
         edits: list[tuple[int, int, bytes]] = []
         if options.minify and not document.error:
             if text.encoding.startswith("utf-16"):
-                notes += (Note("the file is UTF-16: shipped unminified", hint="save it as UTF-8"),)
+                notes += (UTF_16,)
             elif is_utf_8 or text.ascii:
                 edits = _edits(text, cuts(document))
         body = _apply(data, edits)
-        if len(body) > len(data) * _WORTHWHILE:
+        if len(body) > len(data) * WORTHWHILE:
             body, edits = data, []
         return Transformed(body, _references(links, edits, text), notes, text.encoding)
 

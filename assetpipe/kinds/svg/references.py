@@ -17,6 +17,7 @@ from assetpipe.kinds.patterns import compiled
 from ..css.scan import scan
 from ..css.tokens import ESCAPE, unescape
 from ..model import Role
+from ..urls import is_remote
 from .document import (
     STYLESHEET,
     SVG,
@@ -51,7 +52,6 @@ _HREF = compiled(
     rf"""[{WHITE}](?P<name>href|type)[{WHITE}]*+=[{WHITE}]*+(?:"([^"]*+)"|'([^']*+)')"""
 )
 _CONTROLS = "".join(map(chr, range(33)))  # What browsers trim of a URL (WHATWG URL, 4.4).
-_ELSEWHERE = compiled(r"[A-Za-z][-+.0-9A-Za-z]*+:|//|\\\\")
 _SPACES = str.maketrans("\t\r\n", "   ")  # What XML makes of white space in a value (3.3.3).
 _CSS_CHARACTER = compiled(rf"{ESCAPE}|[\s\S]")
 
@@ -173,7 +173,7 @@ class _Finder:
 
     def _add(self, text: Unescaped, start: int, end: int, specifier: str, role: Role) -> None:
         trimmed = specifier.strip(_CONTROLS)
-        if not trimmed or _ELSEWHERE.match(trimmed):
+        if not trimmed or is_remote(trimmed):
             return
         place = text.place(start, end)
         written = self._chars[slice(*place)]

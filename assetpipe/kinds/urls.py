@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import posixpath
 from typing import Final
 
-SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-"""What an absolute URL begins with."""
+from assetpipe.kinds.patterns import compiled
+
+_REMOTE = compiled(r"[A-Za-z][-+.0-9A-Za-z]*+:|[/\\]{2}")
 
 TAIL_SAFE = "!#$%&*+,/:;=?@[]~-._|^"
 """What a query or fragment may hold unescaped in any attribute, string or ``url()``."""
@@ -24,3 +25,19 @@ def split_url(specifier: str) -> tuple[str, str]:
     cleaned = cleaned.replace("\t", "").replace("\n", "").replace("\r", "")
     at = min((i for i in (cleaned.find("?"), cleaned.find("#")) if i >= 0), default=len(cleaned))
     return cleaned[:at].replace("\\", "/"), cleaned[at:]
+
+
+def is_local(url: str) -> bool:
+    """Say whether a URL may name a file of ours: it has a path, but no scheme and no host."""
+    return url[:1] not in {"", "?", "#"} and not is_remote(url)
+
+
+def is_remote(url: str) -> bool:
+    """Say whether a URL has a scheme or a host; a backslash counts as a slash."""
+    return _REMOTE.match(url) is not None
+
+
+def relative(path: str, folder: str) -> str:
+    """Return how a path reads from a folder; both may climb out of the tree that they begin in."""
+    root = "/" + "_/" * 64  # far down, so that what climbs stays apart
+    return posixpath.relpath(root + path, posixpath.normpath(root + folder))
