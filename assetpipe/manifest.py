@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from json.encoder import encode_basestring as quoted
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from assetpipe.errors import ManifestError
 
@@ -18,9 +19,13 @@ HISTORY = ".releases"
 """Folder beside the manifest that keeps the manifest of every release, by release id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+_NONE: Mapping[str, int] = MappingProxyType({})
+
+
+class Asset(NamedTuple):
     """One file of a release.
+
+    A tuple, as a process makes ten thousand of them when it starts, in a quarter of the time.
 
     Attributes:
         file: output file, a POSIX path below the output folder.
@@ -38,17 +43,28 @@ class Asset:
     size: int
     integrity: str
     immutable: bool
-    encodings: Mapping[str, int] = field(default_factory=dict)
+    encodings: Mapping[str, int] = _NONE
     references: tuple[str, ...] = ()
     source_map: str = ""
 
 
+HeaderRule = tuple[str, tuple[tuple[str, str], ...]]
+"""A glob over logical names, and header fields of what it matches; an empty value removes one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A release as data: ``assets`` by logical name, ``release`` a hash of all that ships."""
+    """A release as data.
+
+    Attributes:
+        release: a hash of all that ships.
+        assets: by logical name.
+        headers: with which header fields to serve them; of several values the last one counts.
+    """
 
     release: str
     assets: Mapping[str, Asset]
+    headers: tuple[HeaderRule, ...] = ()
 
 
 def line(name: str, asset: Asset) -> str:
@@ -64,17 +80,20 @@ def line(name: str, asset: Asset) -> str:
     )
 
 
-def render(lines: Iterable[str]) -> tuple[str, bytes]:
+def render(lines: Iterable[str], headers: Sequence[HeaderRule] = ()) -> tuple[str, bytes]:
     """Return a release's id and its manifest, from its assets' lines in the order of names.
 
-    The id is the hash of the lines. Names and integrity are hashes of the bytes, so it stands for
-    all that ships. The bytes are the same on every machine.
+    The id is the hash of the lines and the header fields. Names and integrity are hashes of the
+    bytes, so it stands for all that ships. The bytes are the same on every machine.
     """
     body = ",\n".join(lines)
-    release = hashlib.sha256(body.encode()).hexdigest()[:16]
+    rules = ",\n".join(json.dumps([glob, dict(fields)]) for glob, fields in headers)
+    if rules:
+        rules = f'"headers": [\n{rules}\n],\n'
+    release = hashlib.sha256(f"{body}{rules}".encode()).hexdigest()[:16]
     data = (
         '{"about": "Made by assetpipe build; build again instead of editing it.",\n'
-        f'"assets": {{\n{body}\n}},\n"release": "{release}",\n"schema": {SCHEMA}}}\n'
+        f'"assets": {{\n{body}\n}},\n{rules}"release": "{release}",\n"schema": {SCHEMA}}}\n'
     )
     return release, data.encode()
 
@@ -128,18 +147,21 @@ def loads(data: bytes, *, where: str) -> Manifest:
             )
         assets = {
             name: Asset(
-                file=entry["file"],
-                type=entry["type"],
-                size=entry["size"],
-                integrity=entry["integrity"],
-                immutable=entry["immutable"],
-                encodings=entry.get("encodings", {}),
-                references=tuple(entry.get("references", ())),
-                source_map=entry.get("source_map", ""),
+                entry["file"],
+                entry["type"],
+                entry["size"],
+                entry["integrity"],
+                entry["immutable"],
+                entry.get("encodings", _NONE),
+                tuple(entry.get("references", ())),
+                entry.get("source_map", ""),
             )
             for name, entry in document["assets"].items()
         }
-        return Manifest(document["release"], assets)
+        headers = tuple(
+            (glob, tuple(fields.items())) for glob, fields in document.get("headers", ())
+        )
+        return Manifest(document["release"], assets, headers)
     except ValueError as error:
         raise ManifestError(f"is not JSON: {error}", where=where, hint=rebuild) from error
     except (KeyError, TypeError, AttributeError) as error:

@@ -15,6 +15,7 @@ PACKAGE = Path(assetpipe.__file__).parent
 # Each part of the package, and the parts that it is built on.
 BUILT_ON = {
     "shared": set(),
+    "__init__": {"serve", "shared"},
     "kinds": {"shared"},
     "build": {"kinds", "shared"},
     "publish": {"build", "kinds", "shared"},
@@ -22,21 +23,24 @@ BUILT_ON = {
     "cli": {"dev", "publish", "build", "kinds", "shared"},
     "serve": {"shared"},
     "flask": {"serve", "shared"},
+    "django": {"serve", "shared"},
 }
-RUN_SIDE = {"shared", "serve", "flask"}
 THIRD_PARTY = {
     "brotli": {"build"},
     "click": {"cli"},
+    "django": {"django"},
     "deflate": {"build"},
     "flask": {"flask"},
     "jinja2": {"flask"},
     "markupsafe": {"flask"},
+    "prometheus_client": {"serve"},
+    "quart": {"flask"},
     "rcssmin": {"kinds"},
     "rjsmin": {"kinds"},
     "werkzeug": {"flask"},
     "zstandard": {"build"},
 }
-WRITERS = {"build/cache.py", "build/output.py"}
+WRITERS = {"build/cache.py", "build/output.py", "serve/counts.py"}
 
 FILES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
 MODULES = [pytest.param(name, id=name) for name in FILES]

@@ -179,6 +179,13 @@ WRONG: list[Any] = [
     pytest.param("minifier", "'terser'", "unknown minifier 'terser'", id="minifier"),
     pytest.param("minifier_path", "3", "3 is not a path", id="minifier_path"),
     pytest.param("source_maps", "true", "unknown mode True", id="source_maps"),
+    pytest.param("headers", "3", "is not a table of globs", id="headers: a number"),
+    pytest.param("headers", "{'*' = 3}", "is not a table of header", id="headers: a value"),
+    pytest.param("headers", "{'*' = {'a b' = ''}}", "not the name of a", id="headers: a name"),
+    pytest.param(
+        "headers", "{'*' = {A = \"a\\nB: c\"}}", "not a value of A", id="headers: a line break"
+    ),
+    pytest.param("headers", "{'*' = {ETag = 'a'}}", "follows from what", id="headers: ours"),
     pytest.param("bundles", "['a.js']", "is not a table", id="bundles: a list"),
     pytest.param("bundles", "{'a.js' = 3}", "3 is not a list of globs", id="bundles: members"),
     pytest.param("bundles", "{'a.mjs' = []}", "not a name for a bundle", id="bundles: modules"),

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from assetpipe.errors import ConfigError
 from assetpipe.globs import matcher
+from assetpipe.manifest import HeaderRule
 from assetpipe.names import SIBLING_SUFFIXES, split_suffix
 
 if TYPE_CHECKING:
@@ -27,8 +28,14 @@ _RUN_SIDE_VARIABLES = {
     "ASSETPIPE_AUTO_RELOAD",
     "ASSETPIPE_BLUEPRINTS",
     "ASSETPIPE_CDN_URL",
+    "ASSETPIPE_CROSSORIGIN",
+    "ASSETPIPE_INTEGRITY",
+    "ASSETPIPE_IN_FRONT",
     "ASSETPIPE_MANIFEST",
+    "ASSETPIPE_MEMORY",
     "ASSETPIPE_MODE",
+    "ASSETPIPE_PRELOAD_HEADERS",
+    "ASSETPIPE_SENDFILE",
     "ASSETPIPE_STRICT",
     "ASSETPIPE_URL_PATH",
 }
@@ -38,6 +45,15 @@ SOURCE_MAPS = ("off", "linked", "hidden")
 MINIFIERS = ("assetpipe", "esbuild")
 MIB = 1 << 20
 _BUNDLED = (".css", ".js")
+
+# RFC 9110, 5.1 and 5.5: what else is in a field could end it, and begin another.
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD_VALUE = re.compile(r"(?:[!-~](?:[ \t!-~]*[!-~])?)?")
+# What a server works out for each answer.
+_NOT_CONFIGURABLE = {
+    "accept-ranges", "connection", "content-encoding", "content-length", "content-range", "date",
+    "etag", "keep-alive", "last-modified", "trailer", "transfer-encoding", "vary",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +83,8 @@ class Config:
             made for tools that read stack traces, but neither named nor listed.
         bundles: names of scripts and stylesheets to make, each with globs of its members.
         html: globs of HTML files whose references are followed.
+        headers: globs, each with header fields that the assets it matches are served with; of
+            several values the last one counts, and an empty one takes the field away.
         encodings: content codings to compress for, any of ``gzip``, ``br``, ``zstd``.
         missing: what an unresolved reference is: ``warn``, ``error`` or ``ignore``; or a table
             of globs of the *referring* file, the first that matches counts, ``default`` the rest.
@@ -93,6 +111,7 @@ class Config:
     source_maps: SourceMaps = "off"
     bundles: Mapping[str, Sequence[str]] = field(default_factory=dict)
     html: tuple[str, ...] = ()
+    headers: tuple[HeaderRule, ...] = ()
     encodings: tuple[str, ...] = ("gzip", "br")
     missing: str | Mapping[str, str] = "warn"
     plain: tuple[str, ...] = ()
@@ -363,6 +382,31 @@ def _bundles(value: Any, where: str, folder: Path) -> dict[str, tuple[str, ...]]
     return bundles
 
 
+def _headers(value: Any, where: str, _folder: Path) -> tuple[HeaderRule, ...]:
+    rules = dict(value) if isinstance(value, list | tuple) else value
+    if not isinstance(rules, Mapping):
+        raise _wrong(value, where, "a table of globs, each with a table of header fields")
+    return tuple((glob, _header_fields(fields, where)) for glob, fields in rules.items())
+
+
+def _header_fields(value: Any, where: str) -> tuple[tuple[str, str], ...]:
+    fields = dict(value) if isinstance(value, tuple) else value
+    if not isinstance(fields, Mapping):
+        raise _wrong(value, where, "a table of header fields")
+    for name, text in fields.items():
+        if not _FIELD_NAME.fullmatch(name):
+            raise _wrong(name, where, "the name of a header field")
+        if name.lower() in _NOT_CONFIGURABLE:
+            raise ConfigError(
+                f"{name} cannot be configured: it follows from what is sent",
+                where=where,
+                hint="remove it",
+            )
+        if not isinstance(text, str) or not _FIELD_VALUE.fullmatch(text):
+            raise _wrong(text, where, f"a value of {name}, a string of visible ASCII characters")
+    return tuple(fields.items())
+
+
 def _missing(value: Any, where: str, _folder: Path) -> str | dict[str, str]:
     for policy in value.values() if isinstance(value, Mapping) else [value]:
         _one_of(POLICIES, "policy")(policy, where, _folder)
@@ -417,6 +461,7 @@ _KEYS: dict[str, Callable[[Any, str, Path], Any]] = {
     "source_maps": _one_of(SOURCE_MAPS, "mode"),
     "bundles": _bundles,
     "html": _globs,
+    "headers": _headers,
     "encodings": _encodings,
     "missing": _missing,
     "plain": _globs,

@@ -140,7 +140,7 @@ class _Build:
         self._pool.wait(_ENCODE, progress)
         known = {name: self._record(name, prepared, linked, started) for name in prepared}
         listed = [record for record in known.values() if record.prepared.listed]
-        release_id, data = manifest.render([record.line for record in listed])
+        release_id, data = manifest.render([record.line for record in listed], self._config.headers)
         release = Release(
             release_id,
             self._config.out,

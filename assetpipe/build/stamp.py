@@ -77,8 +77,8 @@ def settings(config: Config) -> str:
     return key(
         repr(
             [config.public_path, config.minify, config.minifier, config.source_maps,
-             config.bundles, config.html, config.encodings, config.missing, config.plain,
-             config.immutable, config.workers]
+             config.bundles, config.html, config.headers, config.encodings, config.missing,
+             config.plain, config.immutable, config.workers]
         )
     )  # fmt: skip
 

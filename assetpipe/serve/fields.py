@@ -1,13 +1,16 @@
-"""Request header fields that choose what is sent: encodings, entity tags and ranges."""
+"""Request header fields that choose what is sent: encodings, entity tags, dates and ranges."""
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+import time
+from datetime import UTC, datetime
 
 IDENTITY = "identity"
 
-# Real header fields are far shorter; a longer one is not worth the memory of remembering it.
+# Decisions about Accept-Encoding are remembered, but not more of them, and not of longer fields:
+# what clients send is short and repeats itself, what attackers send is neither.
+_MOST_REMEMBERED = 1024
 _LONGEST_REMEMBERED = 200
 
 # A coding that a request does not name comes after all that it names, whose least weight is 0.001.
@@ -19,36 +22,50 @@ _ENTITY_TAG = re.compile(r'(W/)?("[^"\x00-\x20]*")')
 
 # More than 18 digits are no length of a file, and int() refuses those of thousands of digits.
 _BYTE_RANGE = re.compile(
-    r"bytes=[ \t]*(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))[ \t]*", re.IGNORECASE
+    r"bytes=[ \t]*(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))", re.IGNORECASE
+)
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+_MONTH = rf"(?P<month>{'|'.join(_MONTHS)})"
+_DAY = rf"(?:{'|'.join(_DAYS)})"
+_DATES = (
+    re.compile(rf"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
+    re.compile(
+        r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, "
+        rf"(?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"
+    ),
+    re.compile(rf"{_DAY} {_MONTH} (?P<day>[0-9 ][0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
 )
 
 
-def best_coding(accept: str | None, codings: tuple[str, ...]) -> str:
-    """Return which of the available content codings answers an ``Accept-Encoding`` best.
+class Choice(dict[str | None, str]):
+    """Which of some content codings answers an ``Accept-Encoding`` field best, by that field.
 
-    ``codings`` are ordered by the size of their bytes, smallest first, and hold ``identity``.
     The first among those of the highest weight wins. When none is acceptable, or nothing was
     said, it is ``identity``. Source: RFC 9110, 12.5.3.
+
+    Args:
+        codings: what there is, that of the fewest bytes first; with ``identity``.
     """
-    if not accept:
-        return IDENTITY
-    if len(accept) > _LONGEST_REMEMBERED:
-        return _negotiate(accept, codings)
-    return _negotiate_once(accept, codings)
 
+    def __init__(self, codings: tuple[str, ...]) -> None:
+        super().__init__({None: IDENTITY, "": IDENTITY})
+        self.codings = codings
 
-def _negotiate(accept: str, codings: tuple[str, ...]) -> str:
-    weights = _weights(accept)
+    def __missing__(self, accept: str) -> str:
+        weights = _weights(accept)
 
-    def weight(coding: str) -> float:
-        unnamed = _UNNAMED if coding == IDENTITY else 0.0
-        return weights.get(coding, weights.get("*", unnamed))
+        def weight(coding: str) -> float:
+            unnamed = _UNNAMED if coding == IDENTITY else 0.0
+            return weights.get(coding, weights.get("*", unnamed))
 
-    best = max(codings, key=weight)  # of equals, max() takes the first
-    return best if weight(best) else IDENTITY
-
-
-_negotiate_once = lru_cache(maxsize=1024)(_negotiate)
+        best = max(self.codings, key=weight)  # of equals, max() takes the first
+        coding = best if weight(best) else IDENTITY
+        if len(accept) <= _LONGEST_REMEMBERED and len(self) < _MOST_REMEMBERED:
+            self[accept] = coding
+        return coding
 
 
 def _weights(accept: str) -> dict[str, float]:
@@ -76,6 +93,44 @@ def _tags(field: str) -> list[tuple[str, str]]:
     return _ENTITY_TAG.findall(field)
 
 
+def http_date(seconds: int) -> str:
+    """Return a time as header fields write it (RFC 9110, 5.6.7, IMF-fixdate).
+
+    Args:
+        seconds: since 1970, UTC.
+    """
+    at = time.gmtime(seconds)
+    return (
+        f"{_DAYS[at.tm_wday]}, {at.tm_mday:02} {_MONTHS[at.tm_mon - 1]} {at.tm_year:04} "
+        f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} GMT"
+    )
+
+
+def parse_date(field: str) -> int | None:
+    """Return the seconds since 1970 that a date field tells; ``None`` where it is malformed.
+
+    All three formats are read (RFC 9110, 5.6.7). A year of two digits that would lie more than
+    fifty years ahead is one of the past.
+    """
+    match = next(filter(None, (form.fullmatch(field.strip(" \t")) for form in _DATES)), None)
+    if match is None:
+        return None
+    year = int(match["year"])
+    if len(match["year"]) == 2:
+        this = time.gmtime().tm_year
+        year += this - this % 100
+        year -= 100 if year > this + 50 else 0
+    day, hour, minute, second = (int(match[unit]) for unit in ("day", "hour", "minute", "second"))
+    try:
+        # A minute may have a leap second, which the calendar does not know.
+        at = datetime(
+            year, _MONTHS.index(match["month"]) + 1, day, hour, minute, min(second, 59), tzinfo=UTC
+        )
+    except ValueError:
+        return None
+    return int(at.timestamp()) if second <= 60 else None
+
+
 def byte_range(field: str, size: int) -> range | None:
     """Return the bytes that a ``Range`` field asks of a representation of this size.
 
@@ -83,7 +138,7 @@ def byte_range(field: str, size: int) -> range | None:
     for a malformed field, another unit, and several ranges, which a server may ignore.
     Source: RFC 9110, 14.1.2 and 14.2.
     """
-    match = _BYTE_RANGE.fullmatch(field)
+    match = _BYTE_RANGE.fullmatch(field.strip(" \t"))
     if match is None:
         return None
     first, last, suffix = match.groups()

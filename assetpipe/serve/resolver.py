@@ -51,10 +51,13 @@ class ManifestResolver:
     Args:
         manifest: the release.
         base: path or URL below which the files are served.
+
+    Attributes:
+        base: the same, with a slash at its end.
     """
 
     def __init__(self, manifest: Manifest, base: str) -> None:
-        self._base = _with_slash(base)
+        self.base = _with_slash(base)
         self._files = {name: asset.file for name, asset in manifest.assets.items()}
 
     def __contains__(self, name: str) -> bool:
@@ -85,7 +88,7 @@ class ManifestResolver:
     @cached_property
     def _urls(self) -> dict[str, str]:
         # All at once, when the first is asked for: who lets a router build its URLs asks for none.
-        return {name: self._base + url_path(file) for name, file in self._files.items()}
+        return {name: self.base + url_path(file) for name, file in self._files.items()}
 
     def _unknown(self, name: str) -> UnknownAssetError:
         meant = nearest(name, self._files)

@@ -1,0 +1,90 @@
+"""How the static folders of blueprints lie in the release."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from flask.sansio.app import App
+
+
+class Mount(NamedTuple):
+    """How the static folder of a blueprint, or of the app, lies in the release.
+
+    Attributes:
+        prefix: what leads its logical names, empty or with a slash at its end.
+        arguments: values that the blueprint's own URL needs, and the release's has no place for.
+    """
+
+    prefix: str = ""
+    arguments: frozenset[str] = frozenset()
+
+
+APP_MOUNT = Mount()
+
+
+class Mounts:
+    """The static folders of an app's blueprints, found as they are asked for.
+
+    Args:
+        app: the app.
+        prefixes: by blueprint name, as configured; ``None`` leaves a blueprint alone.
+        names: all logical names of the release.
+    """
+
+    def __init__(
+        self, app: App, prefixes: Mapping[str, str | None], names: Collection[str]
+    ) -> None:
+        self._app = app
+        self._prefixes = prefixes
+        self._names = names
+        self._found: dict[str, Mount | None] = {}
+
+    def get(self, blueprint: str) -> Mount | None:
+        """Return how a blueprint's static folder lies in the release, if it does."""
+        if blueprint not in self._found and blueprint in self._app.blueprints:
+            self._found[blueprint] = self._find(blueprint)
+        return self._found.get(blueprint)
+
+    def _find(self, blueprint: str) -> Mount | None:
+        prefix = prefix_of(self._app, self._prefixes, blueprint)
+        if prefix is None or not any(asset.startswith(prefix) for asset in self._names):
+            return None  # a third-party extension's: its files are not in the sources
+        rules = self._app.url_map.iter_rules(f"{blueprint}.static")
+        arguments = frozenset[str]().union(*(rule.arguments for rule in rules))
+        return Mount(prefix, arguments - {"filename"})
+
+
+def prefix_of(app: App, prefixes: Mapping[str, str | None], blueprint: str) -> str | None:
+    """Return what leads the logical names of a blueprint's files; ``None`` if it has none."""
+    prefix = prefixes.get(blueprint, blueprint.replace(".", "/"))
+    if prefix is None or not app.blueprints[blueprint].has_static_folder:
+        return None
+    return f"{prefix.strip('/')}/".lstrip("/")
+
+
+class Folder(NamedTuple):
+    """A folder of sources.
+
+    Attributes:
+        endpoint: of the static route that serves it in source mode.
+        prefix: what leads its logical names, empty or with a slash at its end.
+        path: the folder.
+    """
+
+    endpoint: str
+    prefix: str
+    path: Path
+
+
+def folders(app: App, prefixes: Mapping[str, str | None]) -> Iterator[Folder]:
+    """Yield the static folders of an app's blueprints, the longest prefixes first, then its own."""
+    found = []
+    for name, blueprint in app.blueprints.items():
+        prefix = prefix_of(app, prefixes, name)
+        if prefix is not None and blueprint.static_folder:
+            found.append(Folder(f"{name}.static", prefix, Path(blueprint.static_folder)))
+    yield from sorted(found, key=lambda folder: (-len(folder.prefix), folder.prefix))
+    if app.static_folder:
+        yield Folder("static", "", Path(app.static_folder))
