@@ -17,7 +17,13 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from werkzeug.routing import Map, MapAdapter, Rule
 
-from assetpipe.errors import AssetpipeError, ConfigError, ManifestError, UnknownAssetError
+from assetpipe.errors import (
+    AssetpipeError,
+    ConfigError,
+    ManifestError,
+    OutsideError,
+    UnknownAssetError,
+)
 from assetpipe.flask.config import auto_reload, check_config, manifest_path, mode
 from assetpipe.flask.front import Front, in_front
 from assetpipe.flask.mounts import APP_MOUNT, Folder, Mount, Mounts, folders
@@ -201,9 +207,7 @@ class AppAssets:
         """
         if self._now().release is not None:
             return self._app.url_for("static", filename=name)
-        folder = next(
-            (each for each in self._folders() if _has(each.path, each.prefix, name)), None
-        )
+        folder = next((each for each in self._folders() if each.has(name)), None)
         if folder is None:
             return self._app.url_for("static", filename=name)
         return self._app.url_for(folder.endpoint, filename=name.removeprefix(folder.prefix))
@@ -225,20 +229,20 @@ class AppAssets:
 
         Raises:
             UnknownAssetError: there is none of this name.
+            OutsideError: it cannot be read.
         """
-        asset = self.asset(name)
-        if asset is not None:
-            paths = [manifest_path(self._app).parent / asset.file]
+        state = self._now()
+        if state.release is not None:
+            path = manifest_path(self._app).parent / state.resolver.file(name)
         else:
-            paths = [
-                each.path / name.removeprefix(each.prefix)
-                for each in self._folders()
-                if self._now().release is None and _has(each.path, each.prefix, name)
-            ]
-        if not paths:
-            self._now().resolver.file(name)
-            raise UnknownAssetError(f"there is no file {name!r} in a static folder")
-        return paths[0].read_bytes()
+            folder = next((each for each in self._folders() if each.has(name)), None)
+            if folder is None:
+                raise UnknownAssetError(f"no static folder has a file {name!r}")
+            path = folder.file(name)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise OutsideError(f"cannot be read: {error.strerror}", where=str(path)) from error
 
     def note_use(self, preload: Preload) -> None:
         """Remember what a page uses, for the header field of its response."""
@@ -415,11 +419,6 @@ class AppAssets:
             if mount is not APP_MOUNT:
                 cure += " (to leave a blueprint alone, set it to None in ASSETPIPE_BLUEPRINTS)"
             self._app.logger.warning("%s; its URL is left as it is; %s", error.message, cure)
-
-
-def _has(folder: Path, prefix: str, name: str) -> bool:
-    """Say whether a folder has the file of a logical name."""
-    return name.startswith(prefix) and (folder / name.removeprefix(prefix)).is_file()
 
 
 def _add_links(used: list[Preload], most: int, response: Response) -> Response:

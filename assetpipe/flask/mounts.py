@@ -68,14 +68,31 @@ class Folder(NamedTuple):
     """A folder of sources.
 
     Attributes:
-        endpoint: of the static route that serves it in source mode.
+        blueprint: whose it is; empty for the app's own.
         prefix: what leads its logical names, empty or with a slash at its end.
         path: the folder.
     """
 
-    endpoint: str
+    blueprint: str
     prefix: str
     path: Path
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint of the static route that serves it in source mode."""
+        return f"{self.blueprint}.static" if self.blueprint else "static"
+
+    def has(self, name: str) -> bool:
+        """Say whether it has the file of a logical name."""
+        return name.startswith(self.prefix) and self.file(name).is_file()
+
+    def file(self, name: str) -> Path:
+        """Return the path of a logical name."""
+        return self.path / name.removeprefix(self.prefix)
+
+    def is_within(self, project: Path) -> bool:
+        """Say whether it belongs to a project, and not to a package that the project uses."""
+        return project in self.path.parents and "site-packages" not in self.path.parts
 
 
 def folders(app: App, prefixes: Mapping[str, str | None]) -> Iterator[Folder]:
@@ -84,7 +101,7 @@ def folders(app: App, prefixes: Mapping[str, str | None]) -> Iterator[Folder]:
     for name, blueprint in app.blueprints.items():
         prefix = prefix_of(app, prefixes, name)
         if prefix is not None and blueprint.static_folder:
-            found.append(Folder(f"{name}.static", prefix, Path(blueprint.static_folder)))
+            found.append(Folder(name, prefix, Path(blueprint.static_folder)))
     yield from sorted(found, key=lambda folder: (-len(folder.prefix), folder.prefix))
     if app.static_folder:
-        yield Folder("static", "", Path(app.static_folder))
+        yield Folder("", "", Path(app.static_folder))

@@ -53,15 +53,13 @@ class QuartAssets(AppAssets):
         answer = release.files.respond(request.method, filename, fields)
         if answer.status == 404:
             self._refuse()
-        headers = Headers([*answer.headers])
         body = answer.body
         response = app.response_class(
-            _chunks(body) if isinstance(body, Body) else body, answer.status, headers
+            _chunks(body) if isinstance(body, Body) else body, answer.status
         )
+        response.headers = Headers([*answer.headers])  # without a type of what is not there
         if isinstance(body, Body):
             response.timeout = None  # Quart's limit would cut off a file on a slow line
-        if "Content-Type" not in headers:
-            del response.headers["Content-Type"]  # Quart's default, of content that is not there
         return response
 
     def _add_helpers(self) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from assetpipe.errors import ConfigError, UnknownAssetError
+from assetpipe.errors import ConfigError, OutsideError, UnknownAssetError
 from assetpipe.manifest import FILE_NAME, Asset
 from assetpipe.names import url_path
 from assetpipe.serve import asgi, wsgi
@@ -150,8 +150,13 @@ class Assets:
 
         Raises:
             UnknownAssetError: the release has no asset of this name.
+            OutsideError: it cannot be read.
         """
-        return (self._out / self._resolver().file(name)).read_bytes()
+        path = self._out / self._resolver().file(name)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise OutsideError(f"cannot be read: {error.strerror}", where=str(path)) from error
 
     def note_use(self, preload: Preload) -> None:
         """Pass over what a page uses: only a framework knows its response."""

@@ -30,7 +30,7 @@ def output_folder(project: Path) -> Path:
     Raises:
         ConfigError: the configuration file cannot be read, or its ``out`` is not a path.
     """
-    out, where = _configured(project, "out", DEFAULT_OUT)
+    out, where = configured(project, "out", DEFAULT_OUT)
     if not isinstance(out, str):
         raise ConfigError(f"out is {out!r}, which is not a path", where=where)
     return project / out
@@ -48,7 +48,7 @@ def bundle_members(project: Path, bundle: str, sources: Path) -> list[str]:
         ConfigError: the configuration file cannot be read, or its ``bundles`` are no table of
             globs.
     """
-    bundles, where = _configured(project, "bundles", {})
+    bundles, where = configured(project, "bundles", {})
     globs = bundles.get(bundle, []) if isinstance(bundles, dict) else None
     if not isinstance(globs, list) or not all(isinstance(glob, str) for glob in globs):
         raise ConfigError(f"bundles is {bundles!r}, which is no table of globs", where=where)
@@ -59,8 +59,12 @@ def bundle_members(project: Path, bundle: str, sources: Path) -> list[str]:
     return list(dict.fromkeys(name for glob in globs for name in filter(rooted(glob), names)))
 
 
-def _configured(project: Path, key: str, default: object) -> tuple[object, str]:
-    """Return a value of the project's configuration, and the file it is in."""
+def configured(project: Path, key: str, default: object) -> tuple[object, str]:
+    """Return a value of the project's configuration, and the file it is in.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
     import tomllib  # only for projects that do not say in the app where the release lies
 
     file = next(filter(Path.is_file, (project / name for name in _CONFIG_FILES)), None)

@@ -366,6 +366,13 @@ CASES = [
         body=FILES[UNDATED_NAME],
         fields={"Last-Modified": None, "ETag": "{identity}"},
     ),
+    Case(
+        "9110 8.8.2.1",
+        "a date to come is not said",
+        target=FUTURE,
+        body=FILES[FUTURE_NAME],
+        fields={"ETag": "{identity}"},
+    ),
     *(
         Case(
             "9110 8.3",

@@ -209,7 +209,8 @@ def started(command: list[str], port: int, environment: Mapping[str, str]) -> It
         try:
             if not _answers(process, port):
                 log.seek(0)
-                raise RuntimeError(f"{shlex.join(command)}: {log.read().decode()[-800:]}")
+                printed = log.read().decode(errors="replace")
+                raise RuntimeError(f"{shlex.join(command)}: {printed[-2000:]}")
             yield
         finally:
             _end(process)
