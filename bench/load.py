@@ -42,12 +42,14 @@ class Seen:
     Attributes:
         statuses: answers by status.
         bodies: the verified bytes by entity tag.
+        tags: the last entity tag of a path.
         targets: paths that some release had.
         wrong: what should not have come.
     """
 
     statuses: Counter[int] = field(default_factory=Counter)
     bodies: dict[str, bytes] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
     targets: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
@@ -62,16 +64,17 @@ def ask(port: int, seen: Seen, seed: int, done: Event) -> None:
             fields = [("Accept-Encoding", dice.choice(["gzip, br", "gzip", "identity", "*;q=0"]))]
             method = "GET"
             sort = dice.random()
-            tags = list(seen.bodies)
+            tag = seen.tags.get(target, "")
+            size = len(seen.bodies.get(tag, b"")) + 10
             if sort < 0.1:
                 target = f"none{dice.randrange(1000)}.css"
-            elif sort < 0.3 and tags:
-                fields.append(("If-None-Match", dice.choice(tags)))
+            elif sort < 0.3 and tag:
+                fields.append(("If-None-Match", tag))
             elif sort < 0.45:
-                first = dice.randrange(2000)
-                fields.append(("Range", f"bytes={first}-{first + dice.randrange(2000)}"))
-                if tags and dice.random() < 0.5:
-                    fields.append(("If-Range", dice.choice(tags)))
+                first = dice.randrange(size)
+                fields.append(("Range", f"bytes={first}-{first + dice.randrange(size)}"))
+                if tag and dice.random() < 0.5:
+                    fields.append(("If-Range", tag))
             elif sort < 0.5:
                 method = "HEAD"
             try:
@@ -108,7 +111,7 @@ def check(answer: Answer, method: str, target: str, seen: Seen) -> str:
     if tag.strip('"')[:22] != digest:
         return "its hash is not that of its entity tag"
     with seen.lock:
-        seen.bodies[tag] = answer.body
+        seen.bodies[tag], seen.tags[target] = answer.body, tag
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from flask import Flask
 
@@ -77,8 +77,9 @@ class AssetPipe:
 
 
 def _assets(app: Flask | Quart) -> AppAssets:
-    if isinstance(app, Flask):
+    # Not by its class: there is a package that puts Quart's in the place of Flask's.
+    if not hasattr(app, "asgi_app"):
         return AppAssets(app)
     from assetpipe.flask.quart import QuartAssets  # which imports Quart
 
-    return QuartAssets(app)
+    return QuartAssets(cast("Quart", app))

@@ -13,7 +13,7 @@ from assetpipe.serve.fields import IDENTITY
 Header = tuple[str, str]
 Headers = tuple[Header, ...]
 
-CHUNK = 1 << 16
+CHUNK = 1 << 18
 """Bytes to read and send at once."""
 
 # What is missing now may be there after the next deploy (RFC 9111, 5.2.2.5).

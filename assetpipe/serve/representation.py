@@ -47,15 +47,6 @@ def is_conditional(fields: Mapping[str, Any]) -> bool:
     )
 
 
-def is_checked(fields: Mapping[str, Any]) -> bool:
-    """Say whether a request names validators that any other server would compare with its own."""
-    return (
-        "HTTP_IF_RANGE" in fields
-        or "HTTP_IF_MATCH" in fields
-        or "HTTP_IF_UNMODIFIED_SINCE" in fields
-    )
-
-
 class Representation:
     """One encoding of an asset, with the header fields of its answers.
 
@@ -176,6 +167,20 @@ class Representation:
             file.close()
             raise
 
+    def is_for_others(self, fields: Mapping[str, Any]) -> bool:
+        """Say whether the server in front may send the file.
+
+        Not where it is small, where it changes under its name, and where the request has
+        validators that the other server would compare with its own.
+        """
+        return (
+            self.size > SMALL
+            and not self._sha384
+            and "HTTP_IF_RANGE" not in fields
+            and "HTTP_IF_MATCH" not in fields
+            and "HTTP_IF_UNMODIFIED_SINCE" not in fields
+        )
+
     def handed_over(self, header: Header) -> Response:
         """Return what makes the server in front send the file, whatever range of it is asked."""
         headers = (*self._fields, *self._validators, ("Content-Length", "0"), header)
@@ -191,11 +196,13 @@ class Representation:
             return None
         # A part may only be added to the very bytes that the client has (RFC 9110, 13.1.5).
         validator = fields.get("HTTP_IF_RANGE")
-        if validator is not None and validator != self._etag:
-            date = parse_date(validator)
-            if date is None or date != self._modified:
-                return None
+        if validator not in (None, self._etag) and not self._is_of(parse_date(validator)):
+            return None
         return byte_range(field, self.size)
+
+    def _is_of(self, date: int | None) -> bool:
+        """Say whether a date is the one that it was modified at."""
+        return bool(date) and date == self._modified
 
     def _keep(self) -> Response | None:
         """Keep the bytes if they are what the manifest names, and return the whole."""

@@ -22,7 +22,7 @@ from assetpipe.serve.answers import NOT_ALLOWED, NOT_FOUND, OPTIONS, PREFLIGHT, 
 from assetpipe.serve.counts import BYTES, MISSING_HASHED, Counts
 from assetpipe.serve.fields import IDENTITY, Choice
 from assetpipe.serve.policy import FOREVER, REVALIDATE, Policy
-from assetpipe.serve.representation import SMALL, Representation, is_checked, is_conditional
+from assetpipe.serve.representation import Representation, is_conditional
 
 MEMORY = 32 << 20
 """Bytes of kept bodies per process, unless configured otherwise."""
@@ -185,7 +185,7 @@ class StaticFiles:
             return refusal
         # A sibling may be missing for an instant during a build, or lost in a copy.
         for candidate in dict.fromkeys((representation, entry.representations[IDENTITY])):
-            if self._handover and candidate.size > SMALL and hand_over and not is_checked(fields):
+            if self._handover and hand_over and candidate.is_for_others(fields):
                 header = self._handover.header(candidate.file)
                 if header is not None:
                     return candidate.handed_over(header)
