@@ -475,6 +475,38 @@ def test_the_servers_file_wrapper_sends_whole_files_only(tmp_path: Path) -> None
     assert len(wrapped) == 1
 
 
+PRELOADS = [
+    pytest.param(
+        8, "html", f'</static/{APP}>; rel=preload; as=style, '
+        f"</static/{DEEP}>; rel=preload; as=script", id="what the tags used",
+    ),
+    pytest.param(
+        1, "html", f'</static/{APP}>; rel=preload; as=style', id="at most one"
+    ),
+    pytest.param(0, "html", None, id="not asked for"),
+    pytest.param(8, "xml", None, id="no page"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("most", "kind", "expected"), PRELOADS)
+def test_a_page_names_what_it_uses(
+    release: Path, most: int, kind: str, expected: str | None
+) -> None:
+    """In a header field that CDNs send ahead of the page (RFC 8288, RFC 8297)."""
+    app = make_app(release, {"ASSETPIPE_PRELOAD_HEADERS": most})
+    AssetPipe(app)
+
+    @app.get("/")
+    def page() -> ResponseReturnValue:
+        calls = "stylesheet_tag('css/app.css') ~ script_tag('parent/child/deep.js')"
+        text = render_template_string("{{ " + f"{calls} ~ {calls}" + " }}")
+        return Response(text, mimetype=f"text/{kind}")
+
+    client = app.test_client()
+    for _ in range(2):
+        assert client.get("/").headers.get("Link") == expected
+
+
 def test_an_unknown_name_is_warned_of_once(release: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The line says what is unknown and what was meant."""
     app = make_app(release)

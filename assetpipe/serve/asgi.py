@@ -46,7 +46,7 @@ def serve(
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            path = _below(prefix, scope)
+            path = _below(prefix, scope, is_mounted=app is None)
             if path is not None:
                 fields = cgi_fields(scope["headers"])
                 response = files().respond(scope["method"], path, fields)
@@ -64,14 +64,14 @@ def serve(
     return application
 
 
-def _below(prefix: str, scope: Scope) -> str | None:
+def _below(prefix: str, scope: Scope, *, is_mounted: bool) -> str | None:
     """Return the path below the prefix, or below the mount; ``None`` if it is not there."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     if root:
         # The root is a part of the path, but older servers and frameworks left it out.
         path = path[len(root) :] if path.startswith(root + "/") else path
-        if (root + "/").endswith(prefix):
+        if is_mounted and (root + "/").endswith(prefix):
             return path[1:]
     return path[len(prefix) :] if path.startswith(prefix) else None
 
