@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import os
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,10 +19,11 @@ from hypothesis import strategies as st
 from assetpipe import manifest
 from assetpipe.errors import ConfigError, UnknownAssetError
 from assetpipe.serve.answers import Body, Response
-from assetpipe.serve.fields import Choice, byte_range
+from assetpipe.serve.assets import Assets
+from assetpipe.serve.fields import Choice, byte_range, http_date, parse_date
 from assetpipe.serve.project import output_folder, project_folder
 from assetpipe.serve.resolver import ManifestResolver, Resolver, SourceResolver
-from assetpipe.serve.static import StaticFiles
+from assetpipe.serve.static import Handover, StaticFiles
 from tests.release import SITE, describe, output_name, sibling, write_release
 from tests.site import Site
 
@@ -28,6 +35,7 @@ BR, GZIP = sibling(NAME, "br"), sibling(NAME, "gzip")
 LOG_NAME = "admin/log.css"  # has no siblings
 LOG_FILE = output_name(LOG_NAME, SITE[LOG_NAME])
 EMPTY_FILE = output_name("css/empty.css", b"")
+LARGE = b"large" * 20_000  # is not kept in memory
 
 FOREVER = "public, max-age=31536000, immutable"
 
@@ -88,6 +96,37 @@ def test_methods_without_a_framework(tmp_path: Path) -> None:
     assert (response.status, dict(response.headers)["Allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
+@pytest.mark.parametrize(
+    ("field", "is_preflight"), [("origin", False), ("access-control-request-method", True)]
+)
+def test_options_grant_what_a_preflight_asks_for(
+    tmp_path: Path, field: str, is_preflight: bool
+) -> None:
+    """And say no more than is asked (Fetch, 3.2.2)."""
+    files = StaticFiles(tmp_path, write_release(tmp_path))
+    response, _ = respond(files, FILE, {field: "GET"}, "OPTIONS")
+    granted = [name for name, _ in response.headers if name.startswith("Access-Control-Allow-M")]
+    assert bool(granted) == is_preflight
+
+
+def test_head_closes_the_file(tmp_path: Path) -> None:
+    """It is opened to see that it is there."""
+    files = StaticFiles(tmp_path, write_release(tmp_path, {"a.bin": LARGE}, compressed=()))
+    with warnings.catch_warnings(record=True) as leaks:
+        warnings.simplefilter("always", ResourceWarning)
+        response, _ = respond(files, "a.bin", method="HEAD")
+    assert ("Content-Length", str(len(LARGE))) in response.headers
+    assert not leaks
+
+
+def test_a_304_has_what_rules_say_of_its_life(tmp_path: Path) -> None:
+    """Only that: the client has all other fields already (RFC 9110, 15.4.5)."""
+    fields = {"Expires": "0", "Content-Location": "/there", "X-Own": "a"}
+    release = replace(write_release(tmp_path), headers=(("**", tuple(fields.items())),))
+    response, _ = respond(StaticFiles(tmp_path, release), FILE, {"if-none-match": "*"})
+    assert fields.keys() & dict(response.headers).keys() == {"Expires", "Content-Location"}
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_304_is_bare_without_a_framework(tmp_path: Path, method: str) -> None:
     """It has no body and describes none, so that no server needs to cut it off (15.4.5)."""
@@ -121,6 +160,38 @@ def test_a_missing_file_is_logged_once(tmp_path: Path, caplog: pytest.LogCapture
     assert "run `assetpipe build` again" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("newer", "body"),
+    [(True, LARGE.swapcase()), (False, LARGE.swapcase()), (False, LARGE + b"x")],
+    ids=["a newer one", "another one of the same time", "another size"],
+)
+def test_a_large_plain_file_that_was_replaced_has_no_entity_tag(
+    tmp_path: Path, newer: bool, body: bytes
+) -> None:
+    """Its bytes are too many to be compared, so its status tells."""
+    files = StaticFiles(tmp_path, write_release(tmp_path, {"a.bin": LARGE}, plain=["a.bin"]))
+    path = tmp_path / "a.bin"
+    first, _ = respond(files, "a.bin")
+    assert {"ETag", "Last-Modified"} <= dict(first.headers).keys()
+    at = path.stat().st_mtime_ns
+    (tmp_path / "new").write_bytes(body)
+    os.utime(tmp_path / "new", ns=(at, at + newer * 1_000_000_000))
+    (tmp_path / "new").replace(path)
+    response, sent = respond(files, "a.bin", {"range": "bytes=0-1"})
+    assert (response.status, sent) == (200, body)
+    assert ("Content-Length", str(len(body))) in response.headers
+    assert not {"ETag", "Last-Modified"} & dict(response.headers).keys()
+
+
+def test_large_bodies_are_not_kept(tmp_path: Path) -> None:
+    """They are read as they are sent."""
+    files = StaticFiles(tmp_path, write_release(tmp_path, {"a.bin": LARGE}))
+    for _ in range(2):
+        response, body = respond(files, "a.bin")
+        assert isinstance(response.body, Body)
+        assert body == LARGE
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_file_of_another_size_has_its_real_length_and_no_entity_tag(
     tmp_path: Path, method: str
@@ -143,6 +214,17 @@ def test_an_output_file_wins_over_the_logical_name_of_another_asset(tmp_path: Pa
     response, body = respond(files, FILE)
     assert body == BODY
     assert ("Cache-Control", FOREVER) in response.headers
+
+
+def test_a_coding_that_is_not_known_is_passed_over(tmp_path: Path) -> None:
+    """A newer build may know more of them than the server."""
+    asset = manifest.Asset("a.css", "text/css", 3, "sha384-AAAA", True, {"new": 1, "br": 2})
+    (tmp_path / "a.css").write_bytes(b"a{}")
+    (tmp_path / "a.css.br").write_bytes(b"br")
+    files = StaticFiles(tmp_path, describe({"a.css": asset})[0])
+    for accept, expected in (("new, br", b"br"), ("new", b"a{}")):
+        response, body = respond(files, "a.css", {"accept-encoding": accept})
+        assert (response.status, body) == (200, expected)
 
 
 def test_another_compression_has_another_entity_tag(tmp_path: Path) -> None:
@@ -216,8 +298,7 @@ def test_header_fields_are_configured_by_globs(
     headers = dict(response.headers)
     assert {name: headers.get(name) for name in expected} == expected
     assert len({name.lower() for name in headers}) == len(headers)
-    renamed = Site(tmp_path / "other", sources, plain=("robots.txt",)).build()
-    assert renamed.id != release.release
+    assert site.build(headers={}).id != release.release
 
 
 def test_pages_from_after_a_deploy_get_their_files(tmp_path: Path) -> None:
@@ -254,6 +335,174 @@ def test_a_plain_file_that_is_newer_than_the_manifest_has_no_entity_tag(tmp_path
         response, body = respond(files, "robots.txt", {"accept-encoding": accept})
         assert body == expected
         assert not {"ETag", "Last-Modified"} & dict(response.headers).keys()
+
+
+def test_a_rollback_does_not_set_the_date_back(tmp_path: Path) -> None:
+    """An earlier file under the same name is new to who has the later one."""
+    release = write_release(tmp_path)
+    for name, at in (("robots.txt", 1_600_000_000), (manifest.FILE_NAME, 1_700_000_000)):
+        os.utime(tmp_path / name, (at, at))
+    response, _ = respond(StaticFiles(tmp_path, release), "robots.txt")
+    assert ("Last-Modified", formatdate(1_700_000_000, usegmt=True)) in response.headers
+
+
+HANDED_OVER: list[Any] = [
+    pytest.param("a.bin", {}, "GET", "/in/{a.bin}", id="a large file"),
+    pytest.param(
+        "a.bin", {"accept-encoding": "br"}, "GET", "/in/{a.bin}.br", id="an encoded large file"
+    ),
+    pytest.param("a.bin", {"range": "bytes=1-2"}, "GET", "/in/{a.bin}", id="a part of it"),
+    pytest.param("a.bin", {"if-none-match": '"x"'}, "GET", "/in/{a.bin}", id="what has changed"),
+    pytest.param("a.bin", {"range": "bytes=1-2", "if-range": "{tag}"}, "GET", None, id="If-Range"),
+    pytest.param("a.bin", {"if-match": "{tag}"}, "GET", None, id="If-Match"),
+    pytest.param(
+        "a.bin",
+        {"if-unmodified-since": "Fri, 01 Jan 2100 00:00:00 GMT"},
+        "GET",
+        None,
+        id="If-Unmodified-Since",
+    ),
+    pytest.param("a.bin", {}, "HEAD", None, id="HEAD"),
+    pytest.param("a b.bin", {}, "GET", None, id="a name that has to be encoded"),
+    pytest.param("small.bin", {}, "GET", None, id="a small file"),
+]
+
+
+@pytest.mark.parametrize(("name", "headers", "method", "path"), HANDED_OVER)
+def test_what_is_handed_over_to_the_server_in_front(
+    tmp_path: Path, name: str, headers: dict[str, str], method: str, path: str | None
+) -> None:
+    """Not what it would answer differently: its validators are others than ours."""
+    site = {"a.bin": LARGE, "a b.bin": LARGE, "small.bin": b"small"}
+    release = write_release(tmp_path, site, compressed=())
+    asset = release.assets["a.bin"]
+    encoded = b"x" * 70_000
+    (tmp_path / f"{asset.file}.br").write_bytes(encoded)
+    assets = {**release.assets, "a.bin": asset._replace(encodings={"br": len(encoded)})}
+    files = StaticFiles(tmp_path, describe(assets)[0], handover=Handover("X-Accel-Redirect=/in/"))
+    tag = f'"{asset.integrity[7:29].replace("+", "-").replace("/", "_")}"'
+    response, _ = respond(
+        files, name, {field: text.replace("{tag}", tag) for field, text in headers.items()}, method
+    )
+    fields = dict(response.headers)
+    expected = path and path.replace("{a.bin}", asset.file)
+    assert fields.get("X-Accel-Redirect") == expected
+    assert response.status == (206 if "if-range" in headers else 200)
+    if expected:
+        assert (response.body, fields["Content-Length"]) == (None, "0")
+        assert fields.get("Content-Encoding") == ("br" if expected.endswith(".br") else None)
+
+
+@pytest.mark.parametrize(
+    "setting", ["", "X-Sendfile", "X-Sendfile=/srv", "Location=/static/", "x=/", "=/"]
+)
+def test_a_handover_of_another_sort_is_refused(setting: str) -> None:
+    """Another field would show the path to everyone; the path leads file names."""
+    with pytest.raises(ConfigError, match="sendfile is"):
+        Handover(setting)
+
+
+MOUNTS: list[Any] = [
+    pytest.param("/static/", "", f"/static/{FILE}", BODY, id="below the prefix"),
+    pytest.param("/static", "", f"/static/{FILE}", BODY, id="a prefix without its slash"),
+    pytest.param("/", "", f"/{FILE}", BODY, id="everything is ours"),
+    pytest.param("/static/", "/shop", f"/static/{FILE}", BODY, id="mounted with its app"),
+    pytest.param("/static/", "/static", f"/{FILE}", None, id="mounted alone, at the prefix"),
+    pytest.param("/static/", "/shop/static", f"/{FILE}", None, id="mounted alone, deeper"),
+    pytest.param("/static/", "/shop", f"/{FILE}", b"", id="mounted elsewhere"),
+    pytest.param("/static/", "", f"/{FILE}", b"", id="outside the prefix"),
+    pytest.param("/static/", "", f"/statically/{FILE}", b"", id="beside the prefix"),
+]
+
+
+@pytest.mark.parametrize(("prefix", "script_name", "path", "body"), MOUNTS)
+def test_mounted_without_a_framework(
+    tmp_path: Path, prefix: str, script_name: str, path: str, body: bytes | None
+) -> None:
+    """A file is sent, or (``b""``) the rest is asked; ``None``: which, depends on the rest."""
+    write_release(tmp_path)
+    assets = Assets(tmp_path, prefix=prefix)
+    environ = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": script_name, "PATH_INFO": path}
+    lines: list[str] = []
+
+    def start(line: str, _: object) -> Any:
+        lines.append(line)
+
+    def app(_environ: object, start: Any) -> list[bytes]:
+        start("200 Inner", [])
+        return [b"inner"]
+
+    alone = b"".join(assets.wsgi()(environ, start))
+    behind = b"".join(assets.wsgi(app)(environ, start))
+    assert alone == (BODY if body is None else body)
+    assert behind == (body or b"inner")
+    assert lines == [
+        "200 OK" if alone else "404 Not Found",
+        "200 Inner" if behind == b"inner" else "200 OK",
+    ]
+
+
+def test_the_prefix_is_a_path() -> None:
+    """A host belongs elsewhere, says the message."""
+    for prefix in ("static/", "", "https://cdn.example.com/static/"):
+        with pytest.raises(ConfigError, match="cdn_url"):
+            Assets(prefix=prefix)
+
+
+def test_urls_without_a_framework(tmp_path: Path) -> None:
+    """They begin with the prefix, or else with the CDN's URL."""
+    write_release(tmp_path)
+    assert Assets(tmp_path, prefix="/files").url(NAME) == f"/files/{FILE}"
+    assert Assets(tmp_path, cdn_url="https://cdn.example.com/x").url(NAME) == (
+        f"https://cdn.example.com/x/{FILE}"
+    )
+
+
+@pytest.fixture(name="far_away")
+def _far_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have another local time than UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "FAR-9:30")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_away")
+@pytest.mark.parametrize(
+    "seconds", [0, 951_782_400, 1_709_164_799, 1_714_910_410, 1_735_689_599, 4_102_444_800]
+)
+def test_dates_are_those_of_the_standard_library(seconds: int) -> None:
+    """Told and read, wherever the server stands."""
+    text = formatdate(seconds, usegmt=True)
+    assert http_date(seconds) == text
+    assert parse_date(text) == seconds == parsedate_to_datetime(text).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_date"),
+    [
+        ("Sat, 31 Dec 2016 23:59:59 GMT", True),
+        ("Sat, 31 Dec 2016 23:59:60 GMT", True),
+        ("Sat, 31 Dec 2016 23:59:61 GMT", False),
+        ("Thu, 29 Feb 2024 00:00:00 GMT", True),
+        ("Wed, 29 Feb 2023 00:00:00 GMT", False),
+    ],
+)
+def test_dates_that_there_are(text: str, is_date: bool) -> None:
+    """A minute may have a leap second, which is read as the one before it."""
+    assert (parse_date(text) is not None) == is_date
+
+
+def test_not_every_accept_encoding_is_remembered() -> None:
+    """Who sends others each time fills no memory."""
+    choice = Choice(("br", "identity"))
+    for number in range(2000):
+        assert choice[f"br;q=0.5, x{number}"] == "br"
+    assert len(choice) <= 1024
+    long = Choice(("br", "identity"))
+    assert long["x" * 300 + ",br"] == "br"
+    assert not [field for field in long if field and len(field) > 200]
 
 
 @given(st.text(alphabet="brgzip*;q=01. ,identy", max_size=60))

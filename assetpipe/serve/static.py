@@ -40,6 +40,8 @@ _HASHED = re.compile(r"\.[0-9a-f]{12}\Z")
 # In the order in which their dates are told apart.
 _CODINGS = (IDENTITY, *SIBLING_SUFFIXES)
 
+_Named = tuple[str, Asset]
+
 _LOG = logging.getLogger("assetpipe")
 
 
@@ -212,7 +214,9 @@ class StaticFiles:
         """Prepare what a path answers with, at its first request; ``None`` if nothing names it."""
         # Where a file has the logical name of another asset, the file wins.
         name = self._names.get(path, path)
-        asset = self._assets.get(name) or self._others.get(path)
+        asset = self._assets.get(name)
+        if asset is None:
+            name, asset = self._others.get(path) or (name, None)
         if asset is None or _FOREIGN.search(asset.file):
             return None
         is_fixed = asset.immutable and path == asset.file
@@ -292,11 +296,11 @@ class _Others:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._seen = -1
-        self._read: dict[Path, Mapping[str, Asset]] = {}
+        self._read: dict[Path, Mapping[str, _Named]] = {}
         self._lock = Lock()
 
-    def get(self, file: str) -> Asset | None:
-        """Return the asset of an immutable file, if a kept manifest names it."""
+    def get(self, file: str) -> _Named | None:
+        """Return the name and the asset of an immutable file, if a kept manifest names it."""
         try:
             seen = os.stat(self._folder).st_mtime_ns
         except OSError:
@@ -308,12 +312,12 @@ class _Others:
                     self._seen = seen
         return next((files[file] for files in self._read.values() if file in files), None)
 
-    def _files(self, path: Path) -> Mapping[str, Asset]:
+    def _files(self, path: Path) -> Mapping[str, _Named]:
         if path in self._read:  # a manifest never changes under its name, which is its hash
             return self._read[path]
         try:
-            assets: Iterable[Asset] = load(path).assets.values()
+            assets: Iterable[_Named] = load(path).assets.items()
         except ManifestError as error:
             _LOG.warning("another release is not served: %s", error)
             return {}
-        return {asset.file: asset for asset in assets if asset.immutable}
+        return {asset.file: (name, asset) for name, asset in assets if asset.immutable}
