@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -44,6 +47,41 @@ def test_the_summary_says_what_was_built(project: Path) -> None:
     assert lines[1].split() == ["sources", "minified", "br", "gzip"]
     assert re.fullmatch(r"( +\d+(\.\d KiB| B)){4}", lines[2])
     assert lines[3].split()[::2][0] == "100"
+
+
+def test_serve_shows_the_release(project: Path) -> None:
+    """On this machine only, with a page that leads to each file, until it is interrupted."""
+    assert command(project, "build").returncode == 0
+    with subprocess.Popen(
+        [sys.executable, "-m", "assetpipe", "serve", "--port", "0", "--json"],
+        cwd=project,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            said = json.loads(server.stdout.readline())
+            with urlopen(said["url"]) as page:
+                links = re.findall(r'href="(/static/[^"]+)"', page.read().decode())
+            assert len(links) == 3
+            with urlopen(said["url"] + links[0].lstrip("/")) as answer:
+                assert answer.headers["Cache-Control"].endswith("immutable")
+            with pytest.raises(HTTPError, match="404"):
+                urlopen(said["url"] + "static/manifest.json")
+            taken = command(project, "serve", "--port", said["url"].rpartition(":")[2].rstrip("/"))
+            assert taken.returncode == 3
+            assert "choose another --port" in taken.stderr
+        finally:
+            server.send_signal(signal.SIGINT)
+        assert server.wait(10) == 0
+
+
+def test_serve_without_a_release_says_what_to_do(project: Path) -> None:
+    """Instead of serving nothing."""
+    done = command(project, "serve")
+    assert done.returncode == 2
+    assert "run `assetpipe build` first" in done.stderr
 
 
 def test_a_second_build_says_that_nothing_changed(project: Path) -> None:

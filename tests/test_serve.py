@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
@@ -84,6 +84,8 @@ def test_a_manifest_opens_no_door_to_the_outside(tmp_path: Path, file: str) -> N
     asset = manifest.Asset(file, "text/css", 6, "sha384-AAAA", immutable=True)
     release, _ = describe({"app.css": asset})
     write_release(out)
+    for name in (".lock", ".releases/x.json", "manifest.json"):
+        (out / name).write_text("secret")
     files = StaticFiles(out, release)
     assert respond(files, file)[0].status == 404
     assert respond(files, "app.css")[0].status == 404
@@ -193,17 +195,19 @@ def test_large_bodies_are_not_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["robots.txt", FILE], ids=["plain", "damaged"])
 def test_a_file_of_another_size_has_its_real_length_and_no_entity_tag(
-    tmp_path: Path, method: str
+    tmp_path: Path, path: str, method: str
 ) -> None:
-    """For an instant of a build a plain file is newer than the manifest."""
+    """For an instant of a build a plain file is newer than the manifest; nobody may keep it."""
     files = StaticFiles(tmp_path, write_release(tmp_path))
-    (tmp_path / "robots.txt").write_bytes(b"newer")
-    response, body = respond(files, "robots.txt", {"range": "bytes=0-1"}, method)
+    (tmp_path / path).write_bytes(b"newer")
+    response, body = respond(files, path, {"range": "bytes=0-1"}, method)
     headers = dict(response.headers)
     assert (response.status, body) == (200, b"newer" if method == "GET" else b"")
     assert headers["Content-Length"] == "5"
-    assert headers["Cache-Control"] == "no-cache"
+    policy = [value for name, value in response.headers if name == "Cache-Control"]
+    assert policy == ["no-cache"]
     assert headers["Vary"] == "Accept-Encoding"
     assert "ETag" not in headers
 
@@ -301,6 +305,16 @@ def test_header_fields_are_configured_by_globs(
     assert site.build(headers={}).id != release.release
 
 
+def test_rules_hold_for_files_of_other_releases(tmp_path: Path) -> None:
+    """By their logical names, which their own manifests know."""
+    write_release(tmp_path)
+    release = write_release(tmp_path, {"other.css": b"a{}"}, compressed=())
+    rules = ((NAME, (("X-Own", "a"),)), (FILE, (("X-Own", "b"),)))
+    response, body = respond(StaticFiles(tmp_path, replace(release, headers=rules)), FILE)
+    assert body == BODY
+    assert dict(response.headers)["X-Own"] == "a"
+
+
 def test_pages_from_after_a_deploy_get_their_files(tmp_path: Path) -> None:
     """Also from a process that was not started again yet, of several behind one address."""
     files = StaticFiles(tmp_path, write_release(tmp_path))
@@ -318,7 +332,8 @@ def test_small_bodies_are_kept_up_to_a_limit(tmp_path: Path) -> None:
     release = write_release(tmp_path, site, compressed=())
     files = StaticFiles(tmp_path, release, memory=100)
     for name, body in site.items():
-        assert respond(files, name)[1] == body
+        for headers in ({}, {"if-none-match": '"other"'}, {"if-match": "*"}):
+            assert respond(files, name, headers)[1] == body
     for path in tmp_path.glob("*.txt"):
         path.unlink()
     kept = [name for name, body in site.items() if respond(files, name)[1] == body]
@@ -364,6 +379,7 @@ HANDED_OVER: list[Any] = [
     ),
     pytest.param("a.bin", {}, "HEAD", None, id="HEAD"),
     pytest.param("a b.bin", {}, "GET", None, id="a name that has to be encoded"),
+    pytest.param("plain.bin", {}, "GET", None, id="what changes under its name"),
     pytest.param("small.bin", {}, "GET", None, id="a small file"),
 ]
 
@@ -373,8 +389,8 @@ def test_what_is_handed_over_to_the_server_in_front(
     tmp_path: Path, name: str, headers: dict[str, str], method: str, path: str | None
 ) -> None:
     """Not what it would answer differently: its validators are others than ours."""
-    site = {"a.bin": LARGE, "a b.bin": LARGE, "small.bin": b"small"}
-    release = write_release(tmp_path, site, compressed=())
+    site = {"a.bin": LARGE, "a b.bin": LARGE, "plain.bin": LARGE, "small.bin": b"small"}
+    release = write_release(tmp_path, site, plain=["plain.bin"], compressed=())
     asset = release.assets["a.bin"]
     encoded = b"x" * 70_000
     (tmp_path / f"{asset.file}.br").write_bytes(encoded)
@@ -419,14 +435,15 @@ MOUNTS: list[Any] = [
 def test_mounted_without_a_framework(
     tmp_path: Path, prefix: str, script_name: str, path: str, body: bytes | None
 ) -> None:
-    """A file is sent, or (``b""``) the rest is asked; ``None``: which, depends on the rest."""
+    """A file is sent, or (``b""``) the app behind is asked; ``None``: a file, without one."""
     write_release(tmp_path)
     assets = Assets(tmp_path, prefix=prefix)
     environ = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": script_name, "PATH_INFO": path}
     lines: list[str] = []
 
-    def start(line: str, _: object) -> Any:
+    def start(line: str, *_: object) -> Callable[[bytes], object]:
         lines.append(line)
+        return bytes
 
     def app(_environ: object, start: Any) -> list[bytes]:
         start("200 Inner", [])

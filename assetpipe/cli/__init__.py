@@ -14,6 +14,7 @@ from assetpipe.cli.cache import cache_group
 from assetpipe.cli.clean import clean_command
 from assetpipe.cli.publish import publish_command
 from assetpipe.cli.report import complain
+from assetpipe.cli.serve import serve_command
 from assetpipe.errors import AssetpipeError, ConfigError, OutsideError
 
 
@@ -85,5 +86,5 @@ def main() -> None:
     """
 
 
-for command in (build_command, publish_command, clean_command, cache_group):
+for command in (build_command, serve_command, publish_command, clean_command, cache_group):
     main.add_command(command)

@@ -1,0 +1,59 @@
+"""A release over HTTP on this machine, for people who want to look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from assetpipe.manifest import FILE_NAME, load
+from assetpipe.serve.assets import Assets
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing of each request."""
+
+
+def preview(out: Path, prefix: str, port: int) -> WSGIServer:
+    """Return a server on 127.0.0.1, whose page ``/`` lists all assets; a new release is seen.
+
+    Args:
+        out: the output folder of the build.
+        prefix: path below which the files are served.
+        port: where to listen; 0 for any that is free.
+
+    Raises:
+        OSError: the port is taken, or may not be listened on.
+    """
+    assets = Assets(out, prefix=prefix, auto_reload=True)
+    app = assets.wsgi(None if prefix == "/" else _index(out, assets))
+    return make_server("127.0.0.1", port, app, _Server, _Quiet)
+
+
+def _index(out: Path, assets: Assets) -> WSGIApplication:
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/":
+            start_response("404 Not Found", [("Content-Length", "0")])
+            return []
+        links = "".join(
+            f'<li><a href="{escape(assets.url(name))}">{escape(name)}</a>\n'
+            for name in load(out / FILE_NAME).assets
+        )
+        page = f"<!doctype html><meta charset=utf-8><title>Assets</title>\n<ul>\n{links}</ul>\n"
+        body = page.encode()
+        fields = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))]
+        start_response("200 OK", fields)
+        return [body]
+
+    return application
