@@ -10,10 +10,12 @@ from pathlib import Path
 
 import click
 import pytest
+from flask import Flask, render_template_string
 
 from assetpipe import cli
 from assetpipe.build.config import Config, load_config
 from assetpipe.flask import AssetPipe
+from tests.site import Site
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -110,6 +112,38 @@ def test_flask_settings_are_documented() -> None:
     keys = set(re.findall(r"``(ASSETPIPE_\w+)``", AssetPipe.init_app.__doc__ or ""))
     assert keys
     assert keys == set(re.findall(r"^\| `(ASSETPIPE_\w+)`", FLASK, re.MULTILINE))
+
+
+def test_flask_commands_of_the_document_work(project: Path) -> None:
+    """The commands stand in the document as they are typed, beside the app of its example."""
+    example = next(block for block in blocks("python", FLASK) if "AssetPipe(app)" in block)
+    (project / "app.py").write_text(example)
+    (project / "static/css/app.css").write_text("a { }")
+    commands = re.findall(r"^\$ flask ([^#\n]+)", blocks("console", FLASK)[0], re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        done = run(project, "-m", "flask", *command.split())
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_templates_of_the_document_render(tmp_path: Path) -> None:
+    """Its example of a Content Security Policy, with the files that it names."""
+    site = Site(tmp_path, {"css/critical.css": "a { color: red }", "js/app.js": "app()"})
+    site.build()
+    app = Flask("docs", root_path=str(tmp_path))
+    app.config["ASSETPIPE_OUT"] = site.out
+    AssetPipe(app)
+    with app.test_request_context():
+        page = render_template_string(blocks("jinja", FLASK)[0], nonce="n0nce")
+    assert "<style>a{color:red}</style>" in page
+    assert 'nonce="n0nce"' in page
+
+
+def test_configuration_of_the_document_is_understood(tmp_path: Path) -> None:
+    """The header fields in the document on Flask."""
+    (tmp_path / "pyproject.toml").write_text(blocks("toml", FLASK)[0])
+    globs = [glob for glob, _ in load_config(tmp_path, {}).headers]
+    assert globs == ["**", "downloads/"]
 
 
 def test_links_between_documents_lead_somewhere() -> None:
