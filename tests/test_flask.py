@@ -11,6 +11,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -23,6 +24,8 @@ from jinja2 import DictLoader
 from assetpipe import manifest
 from assetpipe.errors import ConfigError, ManifestError, UnknownAssetError
 from assetpipe.flask import AssetPipe
+from assetpipe.flask.config import _KEYS
+from assetpipe.serve.counts import URL_FOUND, URL_UNKNOWN
 from tests.release import SITE, output_name, sibling, write_release
 from tests.site import Site, plant
 
@@ -281,6 +284,34 @@ def test_url_defaults_of_the_app_are_kept(release: Path, config: Mapping[str, An
         assert url_for("static", filename="css/app.css").endswith(f"{APP}?from=static")
 
 
+@pytest.mark.parametrize(
+    ("config", "call", "expected"),
+    [
+        pytest.param({}, f"{CSS})", (1, 0), id="a file"),
+        pytest.param(CDN, f"{CSS})", (1, 0), id="on a CDN"),
+        pytest.param(CDN, f"{CSS}, v=1)", (1, 0), id="with a query on a CDN"),
+        pytest.param({"ASSETPIPE_AUTO_RELOAD": True}, f"{CSS})", (1, 0), id="with auto-reload"),
+        pytest.param({}, "url_for('admin.static', filename='log.css')", (1, 0), id="a blueprint"),
+        pytest.param({}, "url_for('static', filename='none.css')", (0, 1), id="an unknown name"),
+        pytest.param({}, "url_for('page')", (0, 0), id="another endpoint"),
+    ],
+)
+def test_each_look_up_is_counted(
+    release: Path, config: Mapping[str, Any], call: str, expected: tuple[int, int]
+) -> None:
+    """Whichever way it goes, once: the first fills what makes the second quick."""
+    app = make_app(release, config)
+    app.add_url_rule("/page", "page")
+    AssetPipe(app)
+    add_blueprints(app)
+    counts = app.extensions["assetpipe"].counts
+    with app.test_request_context():
+        for number in (1, 2):
+            in_view(call)
+            found, unknown = counts.values[URL_FOUND], counts.values[URL_UNKNOWN]
+            assert (found, unknown) == (expected[0] * number, expected[1] * number)
+
+
 def test_a_template_environment_made_before_is_updated(release: Path) -> None:
     """Its globals hold the app's method from before."""
     app = make_app(release)
@@ -348,6 +379,44 @@ def test_source_mode_serves_the_static_folder(tmp_path: Path) -> None:
             assert response.data == b"x{}"
 
 
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_source_mode_answers_options_as_flask_does(tmp_path: Path, is_wrapped: bool) -> None:
+    """Also where the view is kept in place by what was put around it."""
+    (tmp_path / "static").mkdir()
+    (tmp_path / "static" / "x.css").write_text("x{}")
+    app = make_app(tmp_path, SOURCE)
+    AssetPipe(app)
+    if is_wrapped:
+        app.view_functions["static"] = partial(app.view_functions["static"])
+    for _ in range(2):
+        response = app.test_client().options("/static/x.css")
+        assert (response.status_code, response.data) == (200, b"")
+        assert set(response.allow) == {"GET", "HEAD", "OPTIONS"}
+
+
+def test_the_url_of_a_blueprint_in_source_mode(tmp_path: Path) -> None:
+    """It is that of the folder with the longest prefix that has the file, as in the sources."""
+    files = {"static/a.css": "", "one/b.css": "", "one/two/c.css": "", "two/c.css": ""}
+    plant(tmp_path, files)
+    app = make_app(tmp_path, SOURCE)
+    for name, prefix in (("one", "one"), ("two", "one/two")):
+        folder = str(tmp_path / name)
+        blueprint = Blueprint(name, __name__, url_prefix=f"/{name}", static_folder=folder,
+                              static_url_path="/files")  # fmt: skip
+        app.register_blueprint(blueprint)
+        app.config.setdefault("ASSETPIPE_BLUEPRINTS", {})[name] = prefix
+    AssetPipe(app)
+    expected = {
+        "a.css": "/static/a.css",
+        "one/b.css": "/one/files/b.css",
+        "one/two/c.css": "/two/files/c.css",
+        "one/none.css": "/static/one/none.css",
+    }
+    with app.test_request_context():
+        for name, url in expected.items():
+            assert render_template_string("{{ asset_url(name) }}", name=name) == url
+
+
 def test_source_mode_without_a_static_folder_serves_nothing(release: Path) -> None:
     """It is not found, rather than an error."""
     app = make_app(release, SOURCE, static_folder=None)
@@ -384,6 +453,32 @@ def _bundled(tmp_path: Path) -> Site:
                 bundles={"js/all.js": ["js/*.js", "js/last/b&c.js"]})  # fmt: skip
     site.build()
     return site
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        pytest.param({}, set(), id="nothing"),
+        pytest.param({"INTEGRITY": True}, {"integrity"}, id="integrity"),
+        pytest.param(
+            {"INTEGRITY": True, "CDN_URL": "//cdn.example.com"},
+            {"integrity", 'crossorigin="anonymous"'},
+            id="integrity from a CDN",
+        ),
+        pytest.param(
+            {"CROSSORIGIN": "use-credentials"}, {'crossorigin="use-credentials"'}, id="crossorigin"
+        ),
+    ],
+)
+def test_tags_say_what_the_app_wants(
+    release: Path, config: Mapping[str, Any], said: set[str]
+) -> None:
+    """By its configuration."""
+    app = make_app(release, {f"ASSETPIPE_{key}": value for key, value in config.items()})
+    AssetPipe(app)
+    with app.test_request_context():
+        tag = render_template_string("{{ script_tag('parent/child/deep.js') }}")
+    assert set(re.findall(r'integrity(?==")|crossorigin="[^"]*"', tag)) == said
 
 
 @pytest.mark.parametrize(("call", "expected"), TAGS)
@@ -473,6 +568,31 @@ def test_the_servers_file_wrapper_sends_whole_files_only(tmp_path: Path) -> None
         with client.get(f"/static/{file}", headers=headers, environ_overrides=environ) as response:
             assert response.data == expected
     assert len(wrapped) == 1
+
+
+@pytest.mark.parametrize(("memory", "status"), [(None, 200), (0, 404), (10_000, 200)])
+def test_files_are_kept_in_memory(tmp_path: Path, memory: int | None, status: int) -> None:
+    """As many bytes as the app says."""
+    write_release(tmp_path, {"css/app.css": SITE["css/app.css"]})
+    app = make_app(tmp_path, {"ASSETPIPE_MEMORY": memory})
+    AssetPipe(app)
+    for expected in (200, status):
+        with app.test_client().get(f"/static/{APP}") as response:
+            assert response.status_code == expected
+        (tmp_path / APP).unlink(missing_ok=True)
+
+
+def test_large_files_are_left_to_the_server_in_front(tmp_path: Path) -> None:
+    """Where the app says so, whether something wants to see the request or not."""
+    file = write_release(tmp_path, {"a.bin": b"large" * 20_000}).assets["a.bin"].file
+    for is_hooked in (False, True):
+        app = make_app(tmp_path, {"ASSETPIPE_SENDFILE": "X-Accel-Redirect=/internal/"})
+        AssetPipe(app)
+        if is_hooked:
+            app.before_request(lambda: None)
+        response = app.test_client().get(f"/static/{file}")
+        assert (response.status_code, response.data) == (200, b"")
+        assert response.headers["X-Accel-Redirect"] == f"/internal/{file}"
 
 
 PRELOADS = [
@@ -695,21 +815,35 @@ def test_registering_twice_is_refused(release: Path) -> None:
         pipe.init_app(app)
 
 
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ({"ASSETPIPE_MODE": "production"}, 'has to be "manifest" or "source"'),
-        ({"ASSETPIPE_CDN_URI": "x"}, "did you mean ASSETPIPE_CDN_URL"),
-        ({"ASSETPIPE_COLOUR": "x"}, "the keys are ASSETPIPE_"),
-        ({"ASSETPIPE_CDN_URL": "cdn.example.com"}, "https://cdn"),
-        ({"ASSETPIPE_STRICT": "yes"}, "True or False"),
-        ({"ASSETPIPE_AUTO_RELOAD": 1}, "True or False"),
-        ({"ASSETPIPE_OUT": 1}, "a path"),
-        ({"ASSETPIPE_URL_PATH": "static"}, "such as /static"),
-        ({"ASSETPIPE_BLUEPRINTS": ["admin"]}, "a dict"),
-        ({"ASSETPIPE_BLUEPRINTS": {"admin": 1}}, "a dict"),
-    ],
-)
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"ASSETPIPE_MODE": "production"}, 'has to be "manifest" or "source"'),
+    ({"ASSETPIPE_CDN_URI": "x"}, "did you mean ASSETPIPE_CDN_URL"),
+    ({"ASSETPIPE_COLOUR": "x"}, "the keys are ASSETPIPE_"),
+    ({"ASSETPIPE_CDN_URL": "cdn.example.com"}, "https://cdn"),
+    ({"ASSETPIPE_STRICT": "yes"}, "True or False"),
+    ({"ASSETPIPE_AUTO_RELOAD": 1}, "True or False"),
+    ({"ASSETPIPE_INTEGRITY": "sha384"}, "True or False"),
+    ({"ASSETPIPE_IN_FRONT": "yes"}, "True or False"),
+    ({"ASSETPIPE_CROSSORIGIN": True}, "use-credentials"),
+    ({"ASSETPIPE_MANIFEST": "https://cdn.example.com/manifest.json"}, "path of a manifest"),
+    ({"ASSETPIPE_MEMORY": -1}, "a number of bytes"),
+    ({"ASSETPIPE_MEMORY": True}, "a number of bytes"),
+    ({"ASSETPIPE_MEMORY": "32 MiB"}, "a number of bytes"),
+    ({"ASSETPIPE_PRELOAD_HEADERS": 1.5}, "how many"),
+    ({"ASSETPIPE_SENDFILE": "Location=/static/"}, "X-Sendfile=/srv/static/"),
+    ({"ASSETPIPE_OUT": 1}, "a path"),
+    ({"ASSETPIPE_URL_PATH": "static"}, "such as /static"),
+    ({"ASSETPIPE_BLUEPRINTS": ["admin"]}, "a dict"),
+    ({"ASSETPIPE_BLUEPRINTS": {"admin": 1}}, "a dict"),
+]
+
+
+def test_every_key_has_a_wrong_value_in_the_table() -> None:
+    """A new key comes with its row."""
+    assert _KEYS.keys() <= {key for config, _ in WRONG for key in config}
+
+
+@pytest.mark.parametrize(("config", "message"), WRONG)
 def test_wrong_configuration_is_refused(config: dict[str, Any], message: str) -> None:
     """At once, and again at the first use if it came later."""
     app = Flask("site")

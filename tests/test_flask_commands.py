@@ -209,7 +209,7 @@ EXPLAINED = [
         "css/app.css", {"ASSETPIPE_MODE": "source"}, 0, "as ASSETPIPE_MODE says", id="source mode"
     ),
     pytest.param(
-        "css/app.css", {"ASSETPIPE_OUT": "none"}, 1, "there is no manifest here; run `assetpipe",
+        "css/app.css", {"ASSETPIPE_OUT": "none"}, 1, "there is no manifest here; run `flask assetpipe",
         id="no release",
     ),
     pytest.param(

@@ -99,6 +99,37 @@ def test_the_app_sees_each_request_if_it_could_tell(
     assert obstacle in app.extensions["assetpipe"].front.obstacle()
 
 
+def test_a_route_that_comes_later_counts(tmp_path: Path) -> None:
+    """Flask takes routes until it has seen its first request."""
+    app = make_app(tmp_path)
+    AssetPipe(app)
+    assert not passes_app(app)
+    app.add_url_rule("/static/css/live.css", "live", lambda: "live")
+    assert passes_app(app)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"host_matching": True, "static_host": "localhost"}, {"subdomain_matching": True}],
+    ids=["hosts", "subdomains"],
+)
+def test_files_of_one_host_go_through_the_routes(tmp_path: Path, options: dict[str, Any]) -> None:
+    """Others may have nothing below the prefix."""
+    app = make_app(tmp_path, **options)
+    AssetPipe(app)
+    assert passes_app(app)
+
+
+def test_names_beyond_ascii_are_found(tmp_path: Path) -> None:
+    """A server hands the bytes of a path on as Latin characters (PEP 3333)."""
+    app = make_app(tmp_path)
+    AssetPipe(app)
+    for change in (nothing, app.before_request):
+        change(lambda: None)
+        with app.test_client().get("/static/img/a b'(é).png") as response:
+            assert response.data == SITE["img/a b'(é).png"]
+
+
 def test_what_wraps_the_app_before_is_asked_first(tmp_path: Path) -> None:
     """It may be a password."""
     app = make_app(tmp_path)

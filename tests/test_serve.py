@@ -195,12 +195,17 @@ def test_large_bodies_are_not_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("path", ["robots.txt", FILE], ids=["plain", "damaged"])
+@pytest.mark.parametrize(
+    "path",
+    ["robots.txt", FILE, output_name("a.bin", LARGE)],
+    ids=["plain", "damaged", "a large one, damaged"],
+)
 def test_a_file_of_another_size_has_its_real_length_and_no_entity_tag(
     tmp_path: Path, path: str, method: str
 ) -> None:
     """For an instant of a build a plain file is newer than the manifest; nobody may keep it."""
-    files = StaticFiles(tmp_path, write_release(tmp_path))
+    site = {NAME: BODY, "a.bin": LARGE, "robots.txt": SITE["robots.txt"]}
+    files = StaticFiles(tmp_path, write_release(tmp_path, site, compressed=site))
     (tmp_path / path).write_bytes(b"newer")
     response, body = respond(files, path, {"range": "bytes=0-1"}, method)
     headers = dict(response.headers)
@@ -343,6 +348,11 @@ def test_small_bodies_are_kept_up_to_a_limit(tmp_path: Path) -> None:
 def test_a_plain_file_that_is_newer_than_the_manifest_has_no_entity_tag(tmp_path: Path) -> None:
     """Nor has its sibling, and not only if the sizes differ: the bytes are compared."""
     release = write_release(tmp_path, compressed=["robots.txt"])
+    for accept in ("identity", "br"):
+        before, _ = respond(
+            StaticFiles(tmp_path, release), "robots.txt", {"accept-encoding": accept}
+        )
+        assert {"ETag", "Last-Modified"} <= dict(before.headers).keys()
     newer = SITE["robots.txt"].replace(b"*", b"+")
     (tmp_path / "robots.txt").write_bytes(newer)
     files = StaticFiles(tmp_path, release)

@@ -241,7 +241,8 @@ def _name(app: Flask, url: str) -> tuple[str, str]:
 
 def _sentence(error: AssetpipeError) -> str:
     place = f"{place_of(error.where)}: " if error.where else ""
-    return f"{place}{error.message}; {error.hint}." if error.hint else f"{place}{error.message}."
+    hint = (error.hint or "").replace("`assetpipe build`", "`flask assetpipe build`")
+    return f"{place}{error.message}; {hint}." if hint else f"{place}{error.message}."
 
 
 def _listed(names: list[str]) -> str:
