@@ -10,7 +10,7 @@ from assetpipe.errors import MissingExtraError
 def main() -> None:
     """Run the command line; say what to install where its packages are missing."""
     try:
-        from assetpipe.cli import run
+        from assetpipe.cli.main import run
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise

@@ -12,8 +12,8 @@ import click
 import pytest
 from flask import Flask, render_template_string
 
-from assetpipe import cli
 from assetpipe.build.config import Config, load_config
+from assetpipe.cli import main as cli
 from assetpipe.flask import AssetPipe
 from tests.site import Site
 

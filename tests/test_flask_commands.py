@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from flask import Blueprint, Flask
 
 from assetpipe.cli.flask import commands
 from assetpipe.flask import AssetPipe
-from tests.site import CODE, Tree, assets, clean_environment, plant
+from tests.site import CODE, Tree, assets, clean_environment, plant, settle
 
 PROJECT: Tree = {
     "pyproject.toml": "",
@@ -90,6 +91,10 @@ BUILDS = [
         id="sources of the configuration",
     ),
     pytest.param(
+        {"ASSETPIPE_BLUEPRINTS": {"admin": "", "other": "other"}}, "", (), "build/static",
+        {"css/app.css", "robots.txt", "log.css", "other/other.css"}, id="no prefix",
+    ),
+    pytest.param(
         {}, "[tool.assetpipe]\nignore = ['robots.txt']", (), "build/static",
         OWN - {"robots.txt"}, id="other keys of the configuration",
     ),
@@ -126,6 +131,91 @@ def test_what_was_built_is_what_the_app_serves(project: Path) -> None:
     assert other == "/other/files/other.css"
 
 
+def add(app: Flask, name: str, folder: Path, static: str = "static") -> None:
+    """Give an app a blueprint."""
+    app.register_blueprint(
+        Blueprint(name, name, root_path=str(folder), static_folder=static, url_prefix=f"/{name}")
+    )
+
+
+def test_an_app_that_is_installed_has_blueprints_of_its_own(tmp_path: Path) -> None:
+    """What lies below the project is the project's, wherever that lies itself."""
+    shop = tmp_path / "lib/site-packages/shop"
+    plant(shop, {"static/a.css": "a { }", "admin/static/b.css": "b { }"})
+    app = Flask("shop", root_path=str(shop))
+    AssetPipe(app)
+    add(app, "admin", shop / "admin")
+    assert ask(app, "build")[0] == 0
+    assert set(assets(shop / "build/static")) == {"a.css", "admin/b.css"}
+
+
+@pytest.mark.parametrize("static", [".", "../admin"], ids=["as it is", "the long way"])
+def test_a_blueprint_may_have_a_folder_in_that_of_the_app(tmp_path: Path, static: str) -> None:
+    """Its files are not built twice."""
+    plant(tmp_path, {"static/a.css": "a { }", "static/admin/b.css": "b { }"})
+    app = Flask("shop", root_path=str(tmp_path))
+    AssetPipe(app)
+    add(app, "admin", tmp_path / "static/admin", static)
+    status, said = ask(app, "build")
+    assert status == 0, said
+    assert set(assets(tmp_path / "build/static")) == {"a.css", "admin/b.css"}
+
+
+def test_two_files_of_one_name_are_both_named(tmp_path: Path) -> None:
+    """One of them would never be seen; the doctor says so, too."""
+    plant(tmp_path, {"static/admin/b.css": "a { }", "admin/static/b.css": "b { }"})
+    app = Flask("shop", root_path=str(tmp_path))
+    AssetPipe(app)
+    assert ask(app, "build")[0] == 0
+    add(app, "admin", tmp_path / "admin")
+    for status, said in (ask(app, "build"), ask(app, "doctor")):
+        assert status == 1
+        assert str(tmp_path / "static/admin/b.css") in said
+        assert str(tmp_path / "admin/static/b.css") in said
+
+
+def test_build_says_who_names_the_sources(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is not the app."""
+    assert "source" not in ask(make_app(project), "build")[1].splitlines()[0]
+    monkeypatch.setenv("ASSETPIPE_SOURCE", str(project / "shop/static"))
+    assert "`source` names in ASSETPIPE_SOURCE" in ask(make_app(project), "build")[1]
+    monkeypatch.delenv("ASSETPIPE_SOURCE")
+    (project / "pyproject.toml").write_text("[tool.assetpipe]\nsource = 'shop/static'")
+    assert "pyproject.toml, not the folders" in ask(make_app(project), "build")[1]
+    assert ask(make_app(project), "build", "--quiet")[1] == ""
+
+
+def test_links_below_the_apps_own_static_path_are_hashed(tmp_path: Path) -> None:
+    """The build knows where the app serves what it makes, unless the configuration does."""
+    plant(tmp_path, {"pyproject.toml": "", "static/a.css": "a{b:url(/assets/i.svg)}",
+                     "static/i.svg": "<svg/>"})  # fmt: skip
+    app = Flask("shop", root_path=str(tmp_path), static_url_path="/assets")
+    AssetPipe(app)
+    ask(app, "build")
+    out = tmp_path / "build/static"
+    assert assets(out)["a.css"]["references"] == ["i.svg"]
+    (tmp_path / "pyproject.toml").write_text("[tool.assetpipe]\npublic_url = '/elsewhere/'")
+    ask(app, "build")
+    assert assets(out)["a.css"]["references"] == []
+
+
+def test_links_to_pages_are_none_to_files_at_the_root(tmp_path: Path) -> None:
+    """An app may have both there."""
+    plant(tmp_path, {"static/a.css": "a{b:url(/page)}"})
+    app = Flask("shop", root_path=str(tmp_path), static_url_path="")
+    AssetPipe(app)
+    assert ask(app, "build", "--strict")[0] == 0
+
+
+def test_a_manifest_of_another_name_is_none_that_a_build_writes(project: Path) -> None:
+    """The app would not find it."""
+    app = make_app(project, {"ASSETPIPE_MANIFEST": "dist/assets.json"})
+    status, said = ask(app, "build")
+    assert status == 2
+    assert "the app looks for assets.json" in said
+    assert not (project / "dist").exists()
+
+
 def test_an_app_without_files_is_told_so(tmp_path: Path) -> None:
     """As an error, without a traceback, also as JSON."""
     app = Flask("bare", root_path=str(tmp_path), static_folder=None)
@@ -133,6 +223,18 @@ def test_an_app_without_files_is_told_so(tmp_path: Path) -> None:
     status, said = ask(app, "build", "--json")
     assert status == 2
     assert "folder of static files" in json.loads(said)["error"]["message"]
+
+
+def test_other_commands_of_flask_do_not_load_the_build() -> None:
+    """Flask loads every package's commands for each of its own, such as ``flask run``."""
+    code = (
+        "import assetpipe.cli.flask, sys;"
+        "print([name for name in sys.modules if name.startswith('assetpipe.')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=clean_environment(), capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "['assetpipe.cli', 'assetpipe.cli.flask']", done.stderr
 
 
 def test_flask_knows_the_commands(project: Path) -> None:
@@ -160,6 +262,12 @@ def test_flask_knows_the_commands(project: Path) -> None:
 # --- doctor ------------------------------------------------------------------------------------
 
 
+def date(path: Path, hours: int) -> None:
+    """Set when a file was written, as hours from now."""
+    now = time.time()
+    os.utime(path, (now, now + 3600 * hours))
+
+
 def doctor(app: Flask, *urls: str) -> tuple[int, list[str]]:
     status, said = ask(app, "doctor", *urls)
     return status, said.splitlines()
@@ -179,6 +287,24 @@ EXPLAINED = [
         "static/css/app.css", {}, 0, r"url_for\('static', filename='css/app.css'\)",
         id="a path without a slash",
     ),
+    pytest.param(
+        "/static/a%20b.css", {}, 0, "filename='a b.css'", id="a quoted URL"
+    ),
+    pytest.param(
+        "/root/static/css/app.css", {"APPLICATION_ROOT": "/root"}, 0, "gives /root/static/css",
+        id="below the application's root",
+    ),
+    pytest.param("/page", {}, 0, "no static file: the app answers it by 'page'", id="a page"),
+    pytest.param("http://[", {}, 1, "is no URL", id="no URL"),
+    pytest.param(
+        "/static/css/left.css", {}, 0, r"left\.css is left out of the release", id="ignored"
+    ),
+    pytest.param(
+        "/static/css/late.css", {}, 1, r"late\.css changed after the release", id="changed since"
+    ),
+    pytest.param(
+        "/other/files/other.css", {}, 0, "of a package, which is left alone", id="a package's"
+    ),
     pytest.param("{css/app.css}", {}, 0, "is hashed: it is css/app.css of", id="a hashed URL"),
     pytest.param(
         "/static/css/app.0123456789ab.css", {}, 1, "The release has no", id="an unknown hash"
@@ -192,8 +318,8 @@ EXPLAINED = [
         "/static/robots.txt", {}, 0, "keeps its name, since `plain`", id="a plain file"
     ),
     pytest.param(
-        "css/new.css", {}, 1, r"new\.css is there, but the release does not have it: run `flask",
-        id="a new file",
+        "/static/css/new.css", {}, 1,
+        r"new\.css is there, but the release does not have it: run `flask", id="a new file",
     ),
     pytest.param(
         "/admin/files/log.css", {}, 0, "filename='admin/log.css'", id="a blueprint's URL"
@@ -209,7 +335,7 @@ EXPLAINED = [
         "css/app.css", {"ASSETPIPE_MODE": "source"}, 0, "as ASSETPIPE_MODE says", id="source mode"
     ),
     pytest.param(
-        "css/app.css", {"ASSETPIPE_OUT": "none"}, 1, "there is no manifest here; run `flask assetpipe",
+        "css/app.css", {"ASSETPIPE_OUT": "none"}, 1, "no manifest here; run `flask assetpipe",
         id="no release",
     ),
     pytest.param(
@@ -228,12 +354,19 @@ def test_doctor_explains_a_url(
     project: Path, url: str, config: Mapping[str, Any], status: int, expected: str
 ) -> None:
     """In a sentence, as a person would."""
-    (project / "pyproject.toml").write_text("[tool.assetpipe]\nplain = ['robots.txt']")
+    toml = "[tool.assetpipe]\nplain = ['robots.txt']\nignore = ['left.css']"
+    late = project / "shop/static/css/late.css"
+    plant(project, {"pyproject.toml": toml, "shop/static/a b.css": "a { }"})
+    plant(late.parent, {"left.css": "", "late.css": "a { }"})
     assert ask(make_app(project), "build")[0] == 0
-    plant(project, {"shop/static/css/new.css": "a { }"})
+    plant(late.parent, {"new.css": "a { }"})
+    date(late.with_name("new.css"), -1)
+    date(late, 1)
     files = assets(project / "build/static")
     url = re.sub(r"\{(.+)\}", lambda name: files[name[1]]["file"], url)
-    found, said = doctor(make_app(project, config), url)
+    app = make_app(project, config)
+    app.add_url_rule("/page", "page", lambda: "page")
+    found, said = doctor(app, url)
     assert len(said) == 1
     assert re.search(expected, said[0]), said
     assert (found, said[0].split()[0]) == (status, "wrong" if status else "ok")
@@ -249,8 +382,11 @@ EXAMINED = [
     pytest.param({"ASSETPIPE_IN_FRONT": False}, 0, ["as ASSETPIPE_IN_FRONT says"], id="not first"),
     pytest.param({"ASSETPIPE_MANIFEST": "build/static/manifest.json", "ASSETPIPE_OUT": "x"}, 1,
                  ["ASSETPIPE_OUT is not looked at"], id="two places"),
-    pytest.param({"ASSETPIPE_CROSSORIGIN": "use-credentials"}, 1, ["browsers refuse"],
+    pytest.param({"ASSETPIPE_CROSSORIGIN": "use-credentials",
+                  "ASSETPIPE_CDN_URL": "https://cdn.example.com"}, 1, ["browsers refuse"],
                  id="credentials"),
+    pytest.param({"ASSETPIPE_CROSSORIGIN": "use-credentials"}, 0, ["manifest mode"],
+                 id="credentials for the app itself"),
     pytest.param({"ASSETPIPE_BLUEPRINTS": {"admn": None}}, 1,
                  ["there is no such blueprint; did you mean admin?"], id="a misspelt blueprint"),
     pytest.param({"ASSETPIPE_BLUEPRINTS": {"admin": "else"}}, 1,
@@ -278,11 +414,58 @@ def test_doctor_sees_that_sources_changed(project: Path) -> None:
     """Since the release was made, or made again."""
     app = make_app(project)
     assert ask(app, "build")[0] == 0
-    path = project / "shop/static/css/app.css"
-    os.utime(path, ns=(1, path.stat().st_mtime_ns + 10**12))
+    date(project / "shop/static/css/app.css", 1)
+    plant(project, {"shop/static/old.css": "a { }"})
+    date(project / "shop/static/old.css", -1)
     found, said = doctor(app)
     assert found == 1
     assert any("css/app.css changed after the release was made: run" in line for line in said)
+    assert any("The release does not have old.css: run" in line for line in said)
+    assert doctor(make_app(project, {"DEBUG": True}))[0] == 0
+
+
+def test_what_is_built_again_is_not_older_than_its_sources(project: Path) -> None:
+    """Even if nothing in it changed."""
+    app = make_app(project)
+    assert ask(app, "build")[0] == 0
+    settle()
+    (project / "shop/static/css/app.css").touch()
+    assert doctor(app)[0] == 1
+    assert ask(app, "build")[0] == 0
+    assert doctor(app)[0] == 0
+
+
+def test_doctor_needs_no_sources(project: Path) -> None:
+    """Servers have the release only."""
+    app = make_app(project)
+    assert ask(app, "build")[0] == 0
+    (project / "shop/static").rename(project / "shop/gone")
+    (project / "shop/admin/static").rename(project / "shop/admin/gone")
+    assert doctor(app)[0] == 0
+    assert doctor(app, "css/app.css")[0] == 0
+
+
+def test_doctor_sees_a_blueprint_beside_the_app(project: Path) -> None:
+    """It is the project's, although not the app's package's."""
+    app = make_app(project)
+    assert ask(app, "build")[0] == 0
+    add(app, "desk", plant(project / "desk", {"static/d.css": "d { }"}))
+    found, said = doctor(app)
+    assert found == 1
+    assert any("URLs of the blueprint desk are not hashed" in line for line in said)
+
+
+def test_doctor_finds_names_on_every_host(tmp_path: Path) -> None:
+    """With the host, and without."""
+    plant(tmp_path, {"static/css/app.css": "a { }"})
+    host = "assets.example.com"
+    app = Flask("shop", root_path=str(tmp_path), host_matching=True, static_host=host)
+    AssetPipe(app)
+    assert ask(app, "build")[0] == 0
+    for url in ("/static/css/app.css", f"http://{host}/static/css/app.css", "css/app.css"):
+        status, [said] = doctor(app, url)
+        assert status == 0, said
+        assert "filename='css/app.css'" in said
 
 
 def test_doctor_tells_of_functions_around_requests(project: Path) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from importlib.metadata import entry_points
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from assetpipe.build import Config
+from assetpipe.build.model import Source
+from assetpipe.build.plugins import GROUP
 from assetpipe.build.sources import find, place_of
-from assetpipe.errors import AssetpipeError, ManifestError
+from assetpipe.cli.sources import app_config, is_built
+from assetpipe.errors import AssetpipeError, ConfigError, InputError, ManifestError
 from assetpipe.flask.assets import EXTENSION, AppAssets
 from assetpipe.flask.config import manifest_path, mode
 from assetpipe.flask.mounts import folders, prefix_of
@@ -32,47 +35,55 @@ class Finding(NamedTuple):
     text: str
 
 
-def examine(app: Flask, config: Config) -> list[Finding]:
-    """Return what an app does with its static files.
-
-    Args:
-        app: the app, with the extension.
-        config: that of a build of its files.
-    """
+def examine(app: Flask) -> list[Finding]:
+    """Return what an app with the extension does with its static files."""
     return [
         _mode(app),
-        *_release(app, config),
+        *_release(app),
         *_settings(app.config),
         *_front(app),
         *_blueprints(app),
     ]
 
 
-def explain(app: Flask, url: str) -> list[Finding]:
+def explain(app: Flask, url: str) -> Finding:
     """Return why the URL of a static file is as it is.
 
     Args:
         app: the app, with the extension.
         url: a whole URL, a path, or a name as in ``url_for``.
     """
-    name, blueprint = _name(app, url)
+    try:
+        name, endpoint = _asked(app, url)
+    except ValueError as error:
+        return Finding(False, f"{url} is no URL: {error}.")
+    if endpoint.rpartition(".")[2] not in ("", "static"):
+        return Finding(True, f"{url} is no static file: the app answers it by {endpoint!r}.")
+    blueprint = endpoint.rpartition(".")[0]
     prefixes = app.config.get("ASSETPIPE_BLUEPRINTS") or {}
     if blueprint and prefix_of(app, prefixes, blueprint) is None:
         alone = "whose URLs are left alone, because ASSETPIPE_BLUEPRINTS sets it to None"
-        return [Finding(True, f"{url} belongs to the blueprint {blueprint}, {alone}.")]
+        return Finding(True, f"{url} belongs to the blueprint {blueprint}, {alone}.")
     if mode(app) == "source":
-        return [_mode(app)]
+        return _mode(app)
     try:
         manifest = load(manifest_path(app))
     except ManifestError as error:
-        return [Finding(False, _sentence(error))]
+        return Finding(False, _sentence(error))
     files = {asset.file: each for each, asset in manifest.assets.items()}
     asset = manifest.assets.get(name)
     if name in files and _HASH.search(split_suffix(name)[0]):
-        return [Finding(True, f"{url} is hashed: it is {files[name]} of the current release.")]
+        return Finding(True, f"{url} is hashed: it is {files[name]} of the current release.")
+    source = next((each for each in _sources(app) if each.name == name), None)
+    if source is not None and _is_newer(source, _made(app, manifest)):
+        place = place_of(source.path)
+        return Finding(False, f"{place} changed after the release was made: {_BUILD}.")
     if asset is not None:
-        return [_known(app, url, name, asset)]
-    return [_unknown(app, url, name, manifest)]
+        return _known(app, url, name, asset)
+    if source is not None:
+        place = place_of(source.path)
+        return Finding(False, f"{place} is there, but the release does not have it: {_BUILD}.")
+    return _unknown(app, url, name, manifest)
 
 
 def _mode(app: Flask) -> Finding:
@@ -89,7 +100,7 @@ def _mode(app: Flask) -> Finding:
     return Finding(True, f"The app is in manifest mode, {why}: it serves the release.")
 
 
-def _release(app: Flask, config: Config) -> Iterator[Finding]:
+def _release(app: Flask) -> Iterator[Finding]:
     path = manifest_path(app)
     try:
         manifest = load(path)
@@ -100,17 +111,50 @@ def _release(app: Flask, config: Config) -> Iterator[Finding]:
     place = place_of(str(path.parent))
     count = len(manifest.assets)
     yield Finding(True, f"The release {manifest.release} in {place} has {count} assets.")
-    yield from _stale(manifest, path, config)
-
-
-def _stale(manifest: Manifest, path: Path, config: Config) -> Iterator[Finding]:
-    """Yield what the sources have that the release does not."""
-    kept = path.parent / HISTORY / f"{manifest.release}.json"
-    made = max(each.stat().st_mtime_ns for each in (path, kept) if each.is_file())
-    sources = find(config.roots, config.ignore, (config.out, config.cache))
-    newer = [each.name for each in sources if Path(each.path).stat().st_mtime_ns > made]
+    made, is_well = _made(app, manifest), mode(app) == "source"
+    try:
+        sources = _sources(app)
+    except InputError as error:
+        yield Finding(is_well, _sentence(error))
+        return
+    newer = [each.name for each in sources if _is_newer(each, made)]
     if newer:
-        yield Finding(False, f"{_listed(newer)} changed after the release was made: {_BUILD}.")
+        yield Finding(is_well, f"{_listed(newer)} changed after the release was made: {_BUILD}.")
+    compiled = {f".{point.name.removeprefix('.').lower()}" for point in entry_points(group=GROUP)}
+    missing = [
+        each.name
+        for each in sources
+        if not _is_newer(each, made)
+        and each.name not in manifest.assets
+        and split_suffix(each.name)[1].lower() not in compiled
+    ]
+    if missing:
+        yield Finding(is_well, f"The release does not have {_listed(missing)}: {_BUILD}.")
+
+
+def _sources(app: Flask) -> list[Source]:
+    """Return what a build would build; nothing where the sources are not, as in production.
+
+    Raises:
+        InputError: they cannot be built.
+    """
+    try:
+        config = app_config(app, {})
+        return find(config.roots, config.ignore, (config.out, config.cache))
+    except ConfigError:
+        return []
+
+
+def _made(app: Flask, manifest: Manifest) -> int:
+    """Return when the release was made, in nanoseconds."""
+    path = manifest_path(app)
+    # A build that finds nothing new renews the second.
+    paths = (path, path.parent / HISTORY / f"{manifest.release}.json")
+    return max(each.stat().st_mtime_ns for each in paths if each.is_file())
+
+
+def _is_newer(source: Source, made: int) -> bool:
+    return int(source.signature.split("-")[1]) > made
 
 
 def _settings(config: Mapping[str, object]) -> Iterator[Finding]:
@@ -121,7 +165,7 @@ def _settings(config: Mapping[str, object]) -> Iterator[Finding]:
         yield Finding(
             False, "ASSETPIPE_OUT is not looked at, as ASSETPIPE_MANIFEST is set: remove one."
         )
-    if config.get("ASSETPIPE_CROSSORIGIN") == "use-credentials":
+    if cdn_url and config.get("ASSETPIPE_CROSSORIGIN") == "use-credentials":
         yield Finding(
             False,
             'ASSETPIPE_CROSSORIGIN is "use-credentials", which browsers refuse where '
@@ -169,7 +213,7 @@ def _blueprints(app: Flask) -> Iterator[Finding]:
     for folder in folders(app, prefixes):
         if not folder.blueprint or any(each.startswith(folder.prefix) for each in assets):
             continue
-        if folder.is_within(Path(app.root_path)) or folder.blueprint in prefixes:
+        if is_built(app, folder):
             yield Finding(
                 False,
                 f"The URLs of the blueprint {folder.blueprint} are not hashed, as the release has "
@@ -203,9 +247,15 @@ def _known(app: Flask, url: str, name: str, asset: Asset) -> Finding:
 def _unknown(app: Flask, url: str, name: str, manifest: Manifest) -> Finding:
     prefixes = app.config.get("ASSETPIPE_BLUEPRINTS") or {}
     folder = next((each for each in folders(app, prefixes) if each.has(name)), None)
+    if folder is not None and not is_built(app, folder):
+        return Finding(
+            True,
+            f"{url} belongs to the blueprint {folder.blueprint} of a package, which is left alone: "
+            "name it in ASSETPIPE_BLUEPRINTS, and its files will be built.",
+        )
     if folder is not None:
         place = place_of(str(folder.file(name)))
-        return Finding(False, f"{place} is there, but the release does not have it: {_BUILD}.")
+        return Finding(True, f"{place} is left out of the release: a build ignores it.")
     for path in (manifest_path(app).parent / HISTORY).glob("*.json"):
         try:
             earlier = {asset.file for asset in load(path).assets.values()}
@@ -220,23 +270,46 @@ def _unknown(app: Flask, url: str, name: str, manifest: Manifest) -> Finding:
     return Finding(False, f"The release has no {name}.{hint}")
 
 
-def _name(app: Flask, url: str) -> tuple[str, str]:
-    """Return the logical name that a URL means, and the blueprint that it belongs to, if any."""
-    path = urlsplit(url).path
-    base = urlsplit(app.config.get("ASSETPIPE_CDN_URL") or "").path
-    if base and urlsplit(url).netloc and path.startswith(base):
-        return unquote(path.removeprefix(base).lstrip("/")), ""
+def _asked(app: Flask, url: str) -> tuple[str, str]:
+    """Return the logical name that a URL means, and the endpoint that answers it, if any.
+
+    Raises:
+        ValueError: it is no URL.
+    """
+    split = urlsplit(url)
+    path = unquote(split.path)
+    base = unquote(urlsplit(app.config.get("ASSETPIPE_CDN_URL") or "").path)
+    if base and split.netloc and path.startswith(base):
+        return path.removeprefix(base).lstrip("/"), ""
     prefixes = app.config.get("ASSETPIPE_BLUEPRINTS") or {}
-    for candidate in (path, f"/{path}"):
-        try:
-            endpoint, values = app.url_map.bind("").match(candidate)
-        except HTTPException:
-            continue
+    root = app.config["APPLICATION_ROOT"].rstrip("/")
+    candidates = (path.removeprefix(root), path, f"/{path}")
+    for endpoint, values in _matches(app, split.netloc, candidates):
         blueprint, _, last = endpoint.rpartition(".")
         if last == "static" and "filename" in values:
             prefix = prefix_of(app, prefixes, blueprint) if blueprint else ""
-            return f"{prefix or ''}{values['filename']}", blueprint
-    return unquote(path.lstrip("/")), ""
+            return f"{prefix or ''}{values['filename']}", endpoint
+        if path.startswith("/"):
+            return "", endpoint
+    return path.lstrip("/"), ""
+
+
+def _matches(
+    app: Flask, host: str, paths: Iterable[str]
+) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield the endpoints that answer paths, and their values, on any host of static files."""
+    routes = app.url_map
+    rules = [rule for rule in routes.iter_rules() if rule.endpoint.endswith("static")]
+    if routes.host_matching:
+        hosts = dict.fromkeys([host, *(rule.host or "" for rule in rules)])
+        adapters = [routes.bind(each) for each in hosts]
+    else:
+        subdomains = dict.fromkeys(rule.subdomain for rule in rules)
+        adapters = [routes.bind("", subdomain=each) for each in subdomains]
+    for path in paths:
+        for adapter in adapters:
+            with suppress(HTTPException):
+                yield adapter.match(path)
 
 
 def _sentence(error: AssetpipeError) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from flask.sansio.app import App
+
+_PACKAGES = frozenset({"dist-packages", "site-packages"})
 
 
 class Mount(NamedTuple):
@@ -92,7 +95,10 @@ class Folder(NamedTuple):
 
     def is_within(self, project: Path) -> bool:
         """Say whether it belongs to a project, and not to a package that the project uses."""
-        return project in self.path.parents and "site-packages" not in self.path.parts
+        # The project itself may be installed, too: only what lies below it counts.
+        return project in self.path.parents and _PACKAGES.isdisjoint(
+            self.path.relative_to(project).parts
+        )
 
 
 def folders(app: App, prefixes: Mapping[str, str | None]) -> Iterator[Folder]:
@@ -101,7 +107,8 @@ def folders(app: App, prefixes: Mapping[str, str | None]) -> Iterator[Folder]:
     for name, blueprint in app.blueprints.items():
         prefix = prefix_of(app, prefixes, name)
         if prefix is not None and blueprint.static_folder:
-            found.append(Folder(name, prefix, Path(blueprint.static_folder)))
+            path = Path(os.path.normpath(blueprint.static_folder))
+            found.append(Folder(name, prefix, path))
     yield from sorted(found, key=lambda folder: (-len(folder.prefix), folder.prefix))
     if app.static_folder:
-        yield Folder("", "", Path(app.static_folder))
+        yield Folder("", "", Path(os.path.normpath(app.static_folder)))
