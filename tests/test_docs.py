@@ -130,7 +130,7 @@ def test_templates_of_the_document_render(tmp_path: Path) -> None:
     """Its example of a Content Security Policy, with the files that it names."""
     site = Site(tmp_path, {"css/critical.css": "a { color: red }", "js/app.js": "app()"})
     site.build()
-    app = Flask("docs", root_path=str(tmp_path))
+    app = Flask(__name__, root_path=str(tmp_path))
     app.config["ASSETPIPE_OUT"] = site.out
     AssetPipe(app)
     with app.test_request_context():

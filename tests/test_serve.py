@@ -362,6 +362,20 @@ def test_a_plain_file_that_is_newer_than_the_manifest_has_no_entity_tag(tmp_path
         assert not {"ETag", "Last-Modified"} & dict(response.headers).keys()
 
 
+@pytest.mark.parametrize("name", ["small.css", "a.bin"])
+def test_a_part_has_all_fields_of_the_whole(tmp_path: Path, name: str) -> None:
+    """A cache may have nothing but parts (RFC 9110, 15.3.7)."""
+    site = {"a.bin": LARGE, "small.css": BODY}
+    files = StaticFiles(tmp_path, write_release(tmp_path, site, compressed=site))
+    whole, part = (
+        {each for each in respond(files, name, headers)[0].headers if each[0] != "Content-Length"}
+        for headers in ({}, {"range": "bytes=1-2"})
+    )
+    assert "Last-Modified" in dict(whole)
+    assert part - whole == {("Content-Range", f"bytes 1-2/{len(site[name])}")}
+    assert whole <= part
+
+
 def test_a_rollback_does_not_set_the_date_back(tmp_path: Path) -> None:
     """An earlier file under the same name is new to who has the later one."""
     release = write_release(tmp_path)

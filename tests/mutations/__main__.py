@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
 TIME_LIMIT = 120  # seconds; a breakage that hangs the tests is noticed, too
 PARTS = (
     "build", "css", "js", "svg", "json", "html", "maps", "bundles", "esbuild", "inputs", "fuzz",
-    "serve", "flask", "publish",
+    "serve", "tags", "metrics", "flask", "publish",
 )  # fmt: skip
 MUTATIONS: list[Mutation] = [
     mutation for part in PARTS for mutation in import_module(f"tests.mutations.{part}").MUTATIONS
@@ -34,7 +34,7 @@ def run(mutation: Mutation | None, tests: str) -> str:
     """Run tests on a copy of the package; return ``green``, ``red``, or what else happened."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         copy = Path(folder)
-        for name in ("assetpipe", "tests"):
+        for name in ("assetpipe", "docs", "tests"):
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", copy)
         if mutation is not None:

@@ -90,8 +90,8 @@ MUTATIONS = [
     Mutation(
         "a tilde before an equals sign becomes one token with it",
         "kinds/css/minify.py",
-        "(?<![<>=~|^$*]) ?",
-        "(?<![<>=]) ?",
+        "(?<![-<>=~|^$*]) ?",
+        "(?<![-<>=]) ?",
         "test_fuzz.py -k stays",
     ),
     Mutation(

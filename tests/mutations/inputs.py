@@ -181,9 +181,9 @@ MUTATIONS = [
     ),
     Mutation(
         "a bundle stays one file in source mode",
-        "flask.py",
-        "names = bundle_members(project, name, Path(folder)) or names",
-        "pass",
+        "flask/assets.py",
+        "return bundle_members(project, name, Path(self._app.static_folder)) or [name]",
+        "return [name]",
         "test_flask.py -k members",
     ),
     Mutation(

@@ -194,7 +194,7 @@ MUTATIONS = [
     Mutation("a part has no Last-Modified", "serve/representation.py",
              "return self._response(206, (*self._fields, *fields, *self._validators), body)",
              'return self._response(206, (*self._fields, *fields, ("ETag", '
-             "self._etag)), body)", _HTTP),
+             "self._etag)), body)", "test_serve.py -k part_has"),
     Mutation("If-Range is ignored", "serve/representation.py",
              "if validator not in (None, self._etag) and not "
              "self._is_of(parse_date(validator)):", "if False:", _HTTP),
