@@ -503,7 +503,7 @@ def test_tags_and_link_fields(release: Path, is_async: bool) -> None:
         return await render_template_string("{{ stylesheet_tag('css/app.css') }}")
 
     def sync_page() -> str:
-        table = app.extensions["assetpipe"]._helpers()
+        table = app.extensions["assetpipe"]._helpers
         return str(table["stylesheet_tag"]("css/app.css"))
 
     app.add_url_rule("/", "page", page if is_async else sync_page)

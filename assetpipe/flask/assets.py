@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
@@ -132,7 +132,7 @@ class AppAssets:
             _log_broken_manifest(app)
 
     def _add_helpers(self) -> None:
-        self._app.context_processor(self._helpers)
+        self._app.context_processor(lambda: self._helpers)
 
     def _add_front(self) -> None:
         app = self._app
@@ -260,7 +260,7 @@ class AppAssets:
         """Have the response of this request changed before it is sent."""
         self._framework.after_this_request(change)
 
-    @cache  # noqa: B019 - lives as long as the app
+    @cached_property
     def _helpers(self) -> dict[str, Callable[..., object]]:
         """Return the template helpers, by name."""
         config = self._app.config

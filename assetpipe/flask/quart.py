@@ -64,7 +64,7 @@ class QuartAssets(AppAssets):
 
     def _add_helpers(self) -> None:
         async def helpers() -> dict[str, Callable[..., object]]:
-            return self._helpers()
+            return self._helpers
 
         self._quart.context_processor(helpers)
 
