@@ -837,6 +837,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"ASSETPIPE_MEMORY": "32 MiB"}, "a number of bytes"),
     ({"ASSETPIPE_PRELOAD_HEADERS": 1.5}, "how many"),
     ({"ASSETPIPE_SENDFILE": "Location=/static/"}, "X-Sendfile=/srv/static/"),
+    ({"ASSETPIPE_SENDFILE": "X-Sendfile=/srv/static"}, "X-Sendfile=/srv/static/"),
     ({"ASSETPIPE_OUT": 1}, "a path"),
     ({"ASSETPIPE_URL_PATH": "static"}, "such as /static"),
     ({"ASSETPIPE_BLUEPRINTS": ["admin"]}, "a dict"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask, request
 from flask.signals import request_started
+from werkzeug.test import create_environ, run_wsgi_app
 
 from assetpipe.flask import AssetPipe
 from tests.release import SITE, output_name, write_release
@@ -128,6 +129,16 @@ def test_names_beyond_ascii_are_found(tmp_path: Path) -> None:
         change(lambda: None)
         with app.test_client().get("/static/img/a b'(é).png") as response:
             assert response.data == SITE["img/a b'(é).png"]
+
+
+def test_an_empty_path_may_be_left_out(tmp_path: Path) -> None:
+    """As CGI does (PEP 3333, environ variables)."""
+    app = make_app(tmp_path)
+    AssetPipe(app)
+    app.add_url_rule("/", "page", lambda: "page")
+    environ = create_environ("/")
+    del environ["PATH_INFO"]
+    assert run_wsgi_app(app, environ)[1] == "200 OK"
 
 
 def test_what_wraps_the_app_before_is_asked_first(tmp_path: Path) -> None:

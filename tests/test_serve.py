@@ -7,6 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
@@ -107,8 +108,12 @@ def test_options_grant_what_a_preflight_asks_for(
     """And say no more than is asked (Fetch, 3.2.2)."""
     files = StaticFiles(tmp_path, write_release(tmp_path))
     response, _ = respond(files, FILE, {field: "GET"}, "OPTIONS")
-    granted = [name for name, _ in response.headers if name.startswith("Access-Control-Allow-M")]
-    assert bool(granted) == is_preflight
+    granted = {
+        "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+        "Access-Control-Allow-Headers": "*",
+        "Access-Control-Max-Age": "86400",
+    }
+    assert granted.items() & set(response.headers) == (granted.items() if is_preflight else set())
 
 
 def test_head_closes_the_file(tmp_path: Path) -> None:
@@ -430,6 +435,7 @@ def test_what_is_handed_over_to_the_server_in_front(
     assert response.status == (206 if "if-range" in headers else 200)
     if expected:
         assert (response.body, fields["Content-Length"]) == (None, "0")
+        assert {"ETag", "Last-Modified", "Cache-Control"} <= fields.keys()
         assert fields.get("Content-Encoding") == ("br" if expected.endswith(".br") else None)
 
 
@@ -483,6 +489,12 @@ def test_mounted_without_a_framework(
     ]
 
 
+def test_an_empty_path_may_be_left_out(tmp_path: Path) -> None:
+    """As CGI does (PEP 3333, environ variables)."""
+    app = Assets(tmp_path).wsgi(lambda _environ, _start: [b"inner"])
+    assert list(app({"REQUEST_METHOD": "GET"}, lambda *_: bytes)) == [b"inner"]
+
+
 def test_the_prefix_is_a_path() -> None:
     """A host belongs elsewhere, says the message."""
     for prefix in ("static/", "", "https://cdn.example.com/static/"):
@@ -497,6 +509,35 @@ def test_urls_without_a_framework(tmp_path: Path) -> None:
     assert Assets(tmp_path, cdn_url="https://cdn.example.com/x").url(NAME) == (
         f"https://cdn.example.com/x/{FILE}"
     )
+
+
+@pytest.mark.parametrize("auto_reload", [False, True])
+def test_a_new_release_is_looked_for_with_auto_reload(tmp_path: Path, auto_reload: bool) -> None:
+    """Otherwise URLs and contents are those of the release that was there at first."""
+    write_release(tmp_path)
+    assets = Assets(tmp_path, auto_reload=auto_reload)
+    assert (assets.url(NAME), assets.read(NAME)) == (f"/static/{FILE}", BODY)
+    new = write_release(tmp_path, {NAME: b"new{}"}).assets[NAME].file
+    expected = (f"/static/{new}", b"new{}") if auto_reload else (f"/static/{FILE}", BODY)
+    assert (assets.url(NAME), assets.read(NAME)) == expected
+
+
+def test_threads_share_one_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manifest is read once, however many ask first."""
+    write_release(tmp_path)
+    reads = []
+
+    def load(path: Path) -> manifest.Manifest:
+        reads.append(path)
+        time.sleep(0.05)  # long enough for all to ask
+        return manifest.load(path)
+
+    monkeypatch.setattr("assetpipe.serve.release.load", load)
+    assets = Assets(tmp_path)
+    with ThreadPoolExecutor(8) as threads:
+        urls = list(threads.map(assets.url, [NAME] * 8))
+    assert urls == [f"/static/{FILE}"] * 8
+    assert len(reads) == 1
 
 
 @pytest.fixture(name="far_away")

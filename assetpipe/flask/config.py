@@ -42,6 +42,9 @@ def _starts_with(*starts: str) -> Callable[[object], bool]:
     return lambda value: isinstance(value, str) and value.startswith(starts)
 
 
+_is_handover = _starts_with("X-Accel-Redirect=/", "X-Sendfile=/")
+
+
 def _is_path(value: object) -> bool:
     return isinstance(value, str | os.PathLike)
 
@@ -70,7 +73,7 @@ _KEYS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "ASSETPIPE_PRELOAD_HEADERS": ("how many to send at most, 0 for none", _is_count),
     "ASSETPIPE_SENDFILE": (
         '"X-Accel-Redirect=/internal/" or "X-Sendfile=/srv/static/"',
-        _starts_with("X-Accel-Redirect=/", "X-Sendfile=/"),
+        lambda value: _is_handover(value) and str(value).endswith("/"),
     ),
     "ASSETPIPE_STRICT": ("True or False", _is_bool),
     "ASSETPIPE_URL_PATH": ("a path such as /static", _starts_with("/")),

@@ -97,7 +97,7 @@ def in_front(
     length = len(prefix)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path: str = environ["PATH_INFO"]
+        path: str = environ.get("PATH_INFO", "")  # PEP 3333: what is empty may be left out
         if path.startswith(prefix):
             static = files()
             if static is not None:

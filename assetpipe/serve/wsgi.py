@@ -28,7 +28,7 @@ def serve(
 
     # A function, since servers call it faster than a method.
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path: str = environ["PATH_INFO"]
+        path: str = environ.get("PATH_INFO", "")  # PEP 3333: what is empty may be left out
         if path.startswith(prefix):
             path = path[length:]
         elif app is None and (environ.get("SCRIPT_NAME", "") + "/").endswith(prefix):
