@@ -72,7 +72,7 @@ def flask(out: Path, _inner: WSGIApplication) -> WSGIApplication:
     """Return a Flask app, whose own static route serves the folder."""
     from flask import Flask
 
-    return Flask(__name__, static_folder=str(out))
+    return Flask(__name__, static_folder=str(out), static_url_path=PREFIX.rstrip("/"))
 
 
 Maker = Callable[[Path, Any], Any]

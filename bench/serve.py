@@ -12,8 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import setup_testing_defaults
@@ -59,6 +60,9 @@ def calls(out: Path, rounds: int) -> str:
     paths = {"small": small.file, "large": large.file, "miss": "none.000000000000.css"}
     body = (out / small.file).read_bytes()
     apps = {name: make(out, noop(body)) for name, make in CONTENDERS.items()}
+    for name, app in apps.items():
+        if _fetch(app, _environ(small.file, {"HTTP_ACCEPT_ENCODING": ""}))[1] != body:
+            sys.exit(f"{name} does not serve the file")
     sorts: dict[str, tuple[str, dict[str, str]]] = {
         "1 KB": (paths["small"], {}),
         "30 KB br": (paths["large"], {}),
@@ -148,12 +152,12 @@ def workers(out: Path, rounds: int, seconds: int) -> str:
         body = out / (asset.file + SIBLING_SUFFIXES.get(coding, ""))
         for _ in range(rounds):
             for contender in names:
-                with _served(contender, out, body) as (port, pids):
+                with _served(contender, out, body) as port:
                     url = f"http://127.0.0.1:{port}{PREFIX}{asset.file}"
                     _wrk(url, coding, 1)
-                    before = _cpu(pids())
+                    before = _cpu(_descendants())
                     requests = _wrk(url, coding, seconds)
-                    cost = (_cpu(pids()) - before) / requests * 1e6
+                    cost = (_cpu(_descendants()) - before) / requests * 1e6
                 times.setdefault((contender, sort), []).append(cost)
                 print(f"{contender}, {sort}: {cost:.0f} microseconds", file=sys.stderr)
     sorts = sorted({sort for _, sort in times})
@@ -169,8 +173,8 @@ def workers(out: Path, rounds: int, seconds: int) -> str:
 
 
 @contextmanager
-def _served(contender: str, out: Path, body: Path) -> Iterator[tuple[int, Callable[[], list[int]]]]:
-    """Run a contender; yield its port, and a function that tells the processes that serve."""
+def _served(contender: str, out: Path, body: Path) -> Iterator[int]:
+    """Run a contender, and yield its port."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [
@@ -180,14 +184,17 @@ def _served(contender: str, out: Path, body: Path) -> Iterator[tuple[int, Callab
         ]  # fmt: skip
         if contender == "nginx":
             configuration = Path(folder) / "nginx.conf"
-            configuration.write_text(_NGINX.format(folder=folder, port=port, out=out))
+            configuration.write_text(
+                _NGINX.format(folder=folder, port=port, out=out, user=getuser())
+            )
             command = [_program("nginx"), "-c", str(configuration), "-g", "daemon off;"]
         environment = {OUT: str(out), BODY: str(body)}
         with started(command, port, environment):
-            yield port, lambda: _listening(port)
+            yield port
 
 
 _NGINX = """\
+user {user};
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
@@ -218,29 +225,17 @@ def _program(name: str) -> str:
     return found or sys.exit(f"{name} is not installed")
 
 
-def _listening(port: int) -> list[int]:
-    """Return the processes that were started for a port: by its number in their arguments."""
-    mark = f":{port}"
-    parents = set()
-    children: dict[int, list[int]] = {}
+def _descendants() -> list[int]:
+    """Return the processes that this one has started, and those that they have."""
+    parents: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        children.setdefault(parent, []).append(int(folder.name))
-        conf = next((word for word in words if word.endswith(b"nginx.conf")), b"")
-        if any(mark.encode() in word for word in words) or (
-            conf and mark in Path(conf.decode()).read_text()
-        ):
-            parents.add(int(folder.name))
-    found, queue = set(parents), [*parents]
-    while queue:
-        new = set(children.get(queue.pop(), ())) - found
+        with suppress(OSError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            parents[int(folder.name)] = int(fields[1])
+    found = {os.getpid()}
+    while new := {pid for pid, parent in parents.items() if parent in found} - found:
         found |= new
-        queue += new
-    return sorted(found)
+    return sorted(found - {os.getpid()})
 
 
 def _cpu(pids: list[int]) -> float:
