@@ -96,15 +96,19 @@ async def ask(
     }
     requests = iter([{"type": "http.request", "body": b"", "more_body": False}])
     sent: list[Any] = []
+    is_over = asyncio.Event()
 
     async def receive() -> Any:
         message = next(requests, None)
         if message is None:
-            await asyncio.Event().wait()
+            await is_over.wait()
+            return {"type": "http.disconnect"}
         return message
 
     async def send(message: Any) -> None:
         sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            is_over.set()
 
     await app(scope, receive, send)  # type: ignore[arg-type]
     start, *parts = sent

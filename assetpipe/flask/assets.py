@@ -288,7 +288,7 @@ class AppAssets:
         request = flask.request
         if release is None:
             if request.method == "OPTIONS":
-                return self._app.make_default_options_response()
+                return self._methods()
             view: Callable[..., ResponseReturnValue] = self._app.ensure_sync(self._flask_view)
             return view(filename=filename)
         environ: WSGIEnvironment = request.environ
@@ -302,6 +302,14 @@ class AppAssets:
             answer.headers,
             direct_passthrough=isinstance(answer.body, Body),
         )
+
+    def _methods(self) -> Response:
+        """Answer what methods the static route has, as the framework does by itself."""
+        # Its own way to make this response takes other arguments from version to version.
+        response = self._app.response_class("")
+        rule = self._framework.request.url_rule
+        response.allow.update(rule.methods or ())
+        return response
 
     def _refuse(self) -> NoReturn:
         """Answer with the app's own page, as Flask's static route does; but nobody keeps it."""

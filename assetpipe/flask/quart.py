@@ -46,7 +46,7 @@ class QuartAssets(AppAssets):
         release = self._now().release
         if release is None:
             if request.method == "OPTIONS":
-                return await app.make_default_options_response()
+                return self._methods()
             view: Callable[..., Any] = app.ensure_async(self._flask_view)
             return await view(filename=filename)
         fields = asgi.cgi_fields(request.scope["headers"])
