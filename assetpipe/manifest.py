@@ -138,6 +138,9 @@ def loads(data: bytes, *, where: str) -> Manifest:
     rebuild = "run `assetpipe build` again"
     try:
         document: Any = json.loads(data)
+    except ValueError as error:
+        raise ManifestError(f"is not JSON: {error}", where=where, hint=rebuild) from error
+    try:
         schema = document["schema"]
         if not isinstance(schema, int) or schema > SCHEMA:
             raise ManifestError(
@@ -162,7 +165,5 @@ def loads(data: bytes, *, where: str) -> Manifest:
             (glob, tuple(fields.items())) for glob, fields in document.get("headers", ())
         )
         return Manifest(document["release"], assets, headers)
-    except ValueError as error:
-        raise ManifestError(f"is not JSON: {error}", where=where, hint=rebuild) from error
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ManifestError(f"is not a manifest: {error!r}", where=where, hint=rebuild) from error

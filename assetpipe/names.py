@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
 HASH_LENGTH = 12
 """Hexadecimal digits of SHA-256 in a file name: existing servers take twelve for immutable."""
+
+_FINGERPRINT = re.compile(rf"\.[0-9a-f]{{{HASH_LENGTH}}}\Z")
 
 SIBLING_SUFFIXES = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
 """The suffix of a precompressed sibling by content coding (names as in RFC 9110, 8.4.1)."""
@@ -36,6 +39,11 @@ def fingerprinted(name: str, digest: str) -> str:
     """
     stem, suffix = split_suffix(name)
     return f"{stem}.{digest[:HASH_LENGTH]}{suffix}"
+
+
+def is_fingerprinted(file: str) -> bool:
+    """Say whether a file name looks like one that ``fingerprinted`` gives."""
+    return _FINGERPRINT.search(split_suffix(file)[0]) is not None
 
 
 def url_path(file: str) -> str:

@@ -384,6 +384,11 @@ def test_equal_contents_are_encoded_once(tmp_path: Path, monkeypatch: pytest.Mon
         pytest.param(
             b'{"schema": 1, "release": "x", "assets": {"a": {}}}', "is not a manifest", id="no file"
         ),
+        pytest.param(
+            b'{"schema": 1, "release": "x", "assets": {}, "headers": ["a"]}',
+            "is not a manifest",
+            id="no header rules",
+        ),
     ],
 )
 def test_a_manifest_that_cannot_be_read_is_an_error_that_says_why(

@@ -22,9 +22,10 @@ from assetpipe.errors import ConfigError, UnknownAssetError
 from assetpipe.serve.answers import Body, Response
 from assetpipe.serve.assets import Assets
 from assetpipe.serve.fields import Choice, byte_range, http_date, parse_date
+from assetpipe.serve.handover import Handover
 from assetpipe.serve.project import output_folder, project_folder
 from assetpipe.serve.resolver import ManifestResolver, Resolver, SourceResolver
-from assetpipe.serve.static import Handover, StaticFiles
+from assetpipe.serve.static import StaticFiles
 from tests.release import SITE, describe, output_name, sibling, write_release
 from tests.site import Site
 

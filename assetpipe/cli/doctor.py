@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import entry_points
@@ -19,12 +18,11 @@ from assetpipe.cli.sources import app_config, is_built
 from assetpipe.errors import AssetpipeError, ConfigError, InputError, ManifestError
 from assetpipe.flask.assets import EXTENSION, AppAssets
 from assetpipe.flask.config import manifest_path, mode
-from assetpipe.flask.mounts import folders, prefix_of
+from assetpipe.flask.mounts import configured_prefixes, folders, prefix_of
 from assetpipe.manifest import HISTORY, Asset, Manifest, load
-from assetpipe.names import HASH_LENGTH, nearest, split_suffix
+from assetpipe.names import is_fingerprinted, nearest, split_suffix
 
 _BUILD = "run `flask assetpipe build`"
-_HASH = re.compile(rf"\.[0-9a-f]{{{HASH_LENGTH}}}\Z")
 _SHOWN = 3
 
 
@@ -60,8 +58,7 @@ def explain(app: Flask, url: str) -> Finding:
     if endpoint.rpartition(".")[2] not in ("", "static"):
         return Finding(True, f"{url} is no static file: the app answers it by {endpoint!r}.")
     blueprint = endpoint.rpartition(".")[0]
-    prefixes = app.config.get("ASSETPIPE_BLUEPRINTS") or {}
-    if blueprint and prefix_of(app, prefixes, blueprint) is None:
+    if blueprint and prefix_of(app, blueprint) is None:
         alone = "whose URLs are left alone, because ASSETPIPE_BLUEPRINTS sets it to None"
         return Finding(True, f"{url} belongs to the blueprint {blueprint}, {alone}.")
     if mode(app) == "source":
@@ -72,7 +69,7 @@ def explain(app: Flask, url: str) -> Finding:
         return Finding(False, _sentence(error))
     files = {asset.file: each for each, asset in manifest.assets.items()}
     asset = manifest.assets.get(name)
-    if name in files and _HASH.search(split_suffix(name)[0]):
+    if name in files and is_fingerprinted(name):
         return Finding(True, f"{url} is hashed: it is {files[name]} of the current release.")
     source = next((each for each in _sources(app) if each.name == name), None)
     if source is not None and _is_newer(source, _made(app, manifest)):
@@ -194,7 +191,7 @@ def _front(app: Flask) -> Iterator[Finding]:
 
 def _blueprints(app: Flask) -> Iterator[Finding]:
     """Yield what becomes of the static folder of each blueprint."""
-    prefixes = app.config.get("ASSETPIPE_BLUEPRINTS") or {}
+    prefixes = configured_prefixes(app)
     for name in sorted({*prefixes} - {*app.blueprints}):
         meant = nearest(name, app.blueprints)
         hint = f"; did you mean {meant}?" if meant else "."
@@ -210,7 +207,7 @@ def _blueprints(app: Flask) -> Iterator[Finding]:
         assets = load(manifest_path(app)).assets
     except ManifestError:
         return
-    for folder in folders(app, prefixes):
+    for folder in folders(app):
         if not folder.blueprint or any(each.startswith(folder.prefix) for each in assets):
             continue
         if is_built(app, folder):
@@ -245,8 +242,7 @@ def _known(app: Flask, url: str, name: str, asset: Asset) -> Finding:
 
 
 def _unknown(app: Flask, url: str, name: str, manifest: Manifest) -> Finding:
-    prefixes = app.config.get("ASSETPIPE_BLUEPRINTS") or {}
-    folder = next((each for each in folders(app, prefixes) if each.has(name)), None)
+    folder = next((each for each in folders(app) if each.has(name)), None)
     if folder is not None and not is_built(app, folder):
         return Finding(
             True,
@@ -281,13 +277,12 @@ def _asked(app: Flask, url: str) -> tuple[str, str]:
     base = unquote(urlsplit(app.config.get("ASSETPIPE_CDN_URL") or "").path)
     if base and split.netloc and path.startswith(base):
         return path.removeprefix(base).lstrip("/"), ""
-    prefixes = app.config.get("ASSETPIPE_BLUEPRINTS") or {}
     root = app.config["APPLICATION_ROOT"].rstrip("/")
     candidates = (path.removeprefix(root), path, f"/{path}")
     for endpoint, values in _matches(app, split.netloc, candidates):
         blueprint, _, last = endpoint.rpartition(".")
         if last == "static" and "filename" in values:
-            prefix = prefix_of(app, prefixes, blueprint) if blueprint else ""
+            prefix = prefix_of(app, blueprint) if blueprint else ""
             return f"{prefix or ''}{values['filename']}", endpoint
         if path.startswith("/"):
             return "", endpoint

@@ -12,7 +12,7 @@ from assetpipe.build import Config, Root, load_config
 from assetpipe.build.sources import place_of
 from assetpipe.errors import ConfigError
 from assetpipe.flask.config import manifest_path
-from assetpipe.flask.mounts import Folder, folders
+from assetpipe.flask.mounts import Folder, configured_prefixes, folders
 from assetpipe.serve.project import configured, project_folder
 
 
@@ -53,7 +53,7 @@ def is_built(app: Flask, folder: Folder) -> bool:
     A blueprint whose files lie outside of the project belongs to a package that it uses; it is
     left out unless ``ASSETPIPE_BLUEPRINTS`` names it.
     """
-    named = app.config.get("ASSETPIPE_BLUEPRINTS") or {}
+    named = configured_prefixes(app)
     project = project_folder(Path(app.root_path))
     return folder.blueprint in {"", *named} or folder.is_within(project)
 
@@ -68,10 +68,9 @@ def _named(project: Path, key: str) -> str:
 
 
 def _roots(app: Flask) -> list[Root]:
-    prefixes = app.config.get("ASSETPIPE_BLUEPRINTS") or {}
     roots = dict.fromkeys(
         Root(each.path, each.prefix.rstrip("/"))
-        for each in folders(app, prefixes)
+        for each in folders(app)
         if each.path.is_dir() and is_built(app, each)
     )
     if not roots:

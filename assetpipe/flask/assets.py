@@ -30,12 +30,13 @@ from assetpipe.flask.mounts import APP_MOUNT, Folder, Mount, Mounts, folders
 from assetpipe.manifest import Asset, load
 from assetpipe.serve.answers import Body
 from assetpipe.serve.counts import URL_FOUND, URL_UNKNOWN, Counts
+from assetpipe.serve.handover import Handover
 from assetpipe.serve.helpers import Helpers
 from assetpipe.serve.links import Preload, link_header
 from assetpipe.serve.project import bundle_members, project_folder
 from assetpipe.serve.release import Current, Release
 from assetpipe.serve.resolver import ManifestResolver, Resolver, SourceResolver
-from assetpipe.serve.static import MEMORY, Handover, StaticFiles
+from assetpipe.serve.static import MEMORY, StaticFiles
 from assetpipe.serve.wsgi import content
 
 if TYPE_CHECKING:
@@ -331,11 +332,10 @@ class AppAssets:
         app = self._app
         config = app.config
         check_config(config)
-        prefixes = config.get("ASSETPIPE_BLUEPRINTS") or {}
         if mode(app) == "source":
             self._uninstall()
             sources = SourceResolver(app.static_url_path or "")
-            return _State(sources, None, Mounts(app, prefixes, ()))
+            return _State(sources, None, Mounts(app, ()))
         is_live = auto_reload(app)
         if self._current is None:
             sendfile = config.get("ASSETPIPE_SENDFILE")
@@ -367,14 +367,14 @@ class AppAssets:
         return _State(
             resolver=resolver,
             release=release,
-            mounts=Mounts(app, prefixes, release.manifest.assets),
+            mounts=Mounts(app, release.manifest.assets),
             on_cdn=cdn_url is not None,
             strict=bool(config.get("ASSETPIPE_STRICT")),
             is_live=is_live,
         )
 
     def _folders(self) -> list[Folder]:
-        return list(folders(self._app, self._app.config.get("ASSETPIPE_BLUEPRINTS") or {}))
+        return list(folders(self._app))
 
     def _mount(self, state: _State, endpoint: str) -> Mount | None:
         """Return how the static endpoint of a blueprint lies in the release, if it does."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from assetpipe.errors import ConfigError
 from assetpipe.manifest import FILE_NAME
 from assetpipe.names import nearest
+from assetpipe.serve.handover import Handover
 from assetpipe.serve.project import DEFAULT_OUT, is_configured, output_folder, project_folder
 
 _PREFIX = "ASSETPIPE_"
@@ -42,7 +44,10 @@ def _starts_with(*starts: str) -> Callable[[object], bool]:
     return lambda value: isinstance(value, str) and value.startswith(starts)
 
 
-_is_handover = _starts_with("X-Accel-Redirect=/", "X-Sendfile=/")
+def _is_handover(value: object) -> bool:
+    with suppress(ConfigError):
+        return isinstance(value, str) and bool(Handover(value))
+    return False
 
 
 def _is_path(value: object) -> bool:
@@ -73,7 +78,7 @@ _KEYS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "ASSETPIPE_PRELOAD_HEADERS": ("how many to send at most, 0 for none", _is_count),
     "ASSETPIPE_SENDFILE": (
         '"X-Accel-Redirect=/internal/" or "X-Sendfile=/srv/static/"',
-        lambda value: _is_handover(value) and str(value).endswith("/"),
+        _is_handover,
     ),
     "ASSETPIPE_STRICT": ("True or False", _is_bool),
     "ASSETPIPE_URL_PATH": ("a path such as /static", _starts_with("/")),

@@ -32,15 +32,11 @@ class Mounts:
 
     Args:
         app: the app.
-        prefixes: by blueprint name, as configured; ``None`` leaves a blueprint alone.
         names: all logical names of the release.
     """
 
-    def __init__(
-        self, app: App, prefixes: Mapping[str, str | None], names: Collection[str]
-    ) -> None:
+    def __init__(self, app: App, names: Collection[str]) -> None:
         self._app = app
-        self._prefixes = prefixes
         self._names = names
         self._found: dict[str, Mount | None] = {}
 
@@ -51,7 +47,7 @@ class Mounts:
         return self._found.get(blueprint)
 
     def _find(self, blueprint: str) -> Mount | None:
-        prefix = prefix_of(self._app, self._prefixes, blueprint)
+        prefix = prefix_of(self._app, blueprint)
         if prefix is None or not any(asset.startswith(prefix) for asset in self._names):
             return None  # a third-party extension's: its files are not in the sources
         rules = self._app.url_map.iter_rules(f"{blueprint}.static")
@@ -59,9 +55,14 @@ class Mounts:
         return Mount(prefix, arguments - {"filename"})
 
 
-def prefix_of(app: App, prefixes: Mapping[str, str | None], blueprint: str) -> str | None:
+def configured_prefixes(app: App) -> Mapping[str, str | None]:
+    """Return what ``ASSETPIPE_BLUEPRINTS`` says, by blueprint; ``None`` leaves one alone."""
+    return app.config.get("ASSETPIPE_BLUEPRINTS") or {}
+
+
+def prefix_of(app: App, blueprint: str) -> str | None:
     """Return what leads the logical names of a blueprint's files; ``None`` if it has none."""
-    prefix = prefixes.get(blueprint, blueprint.replace(".", "/"))
+    prefix = configured_prefixes(app).get(blueprint, blueprint.replace(".", "/"))
     if prefix is None or not app.blueprints[blueprint].has_static_folder:
         return None
     return f"{prefix.strip('/')}/".lstrip("/")
@@ -101,11 +102,11 @@ class Folder(NamedTuple):
         )
 
 
-def folders(app: App, prefixes: Mapping[str, str | None]) -> Iterator[Folder]:
+def folders(app: App) -> Iterator[Folder]:
     """Yield the static folders of an app's blueprints, the longest prefixes first, then its own."""
     found = []
     for name, blueprint in app.blueprints.items():
-        prefix = prefix_of(app, prefixes, name)
+        prefix = prefix_of(app, name)
         if prefix is not None and blueprint.static_folder:
             path = Path(os.path.normpath(blueprint.static_folder))
             found.append(Folder(name, prefix, path))

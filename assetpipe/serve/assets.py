@@ -13,12 +13,13 @@ from assetpipe.manifest import FILE_NAME, Asset
 from assetpipe.names import url_path
 from assetpipe.serve import asgi, wsgi
 from assetpipe.serve.counts import URL_FOUND, URL_UNKNOWN, Counts
+from assetpipe.serve.handover import Handover
 from assetpipe.serve.helpers import Helpers
 from assetpipe.serve.links import Preload
 from assetpipe.serve.project import DEFAULT_OUT
 from assetpipe.serve.release import Current, Release
 from assetpipe.serve.resolver import ManifestResolver
-from assetpipe.serve.static import MEMORY, Handover, StaticFiles
+from assetpipe.serve.static import MEMORY, StaticFiles
 from assetpipe.serve.tags import SafeString
 
 if TYPE_CHECKING:

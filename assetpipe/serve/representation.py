@@ -156,11 +156,11 @@ class Representation:
         try:
             if self.size <= SMALL or not self._is_as_seen(file):
                 return self._changed(file)
-            if not wanted and wanted is not None:
-                file.close()
-                return self._part(wanted, b"")
             if wanted is None:
                 return self._whole(Body(file, 0, self.size, is_whole=True))
+            if not wanted:
+                file.close()
+                return self._part(wanted, b"")
             file.seek(wanted.start)
             return self._part(wanted, Body(file, wanted.start, len(wanted), is_whole=False))
         except OSError:

@@ -15,12 +15,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from assetpipe.errors import ConfigError, ManifestError
+from assetpipe.errors import ManifestError
 from assetpipe.manifest import FILE_NAME, HISTORY, Asset, Manifest, load
-from assetpipe.names import SIBLING_SUFFIXES, split_suffix, url_path
-from assetpipe.serve.answers import NOT_ALLOWED, NOT_FOUND, OPTIONS, PREFLIGHT, Header, Response
+from assetpipe.names import SIBLING_SUFFIXES, is_fingerprinted
+from assetpipe.serve.answers import NOT_ALLOWED, NOT_FOUND, OPTIONS, PREFLIGHT, Response
 from assetpipe.serve.counts import BYTES, MISSING_HASHED, Counts
 from assetpipe.serve.fields import IDENTITY, Choice
+from assetpipe.serve.handover import Handover
 from assetpipe.serve.policy import FOREVER, REVALIDATE, Policy
 from assetpipe.serve.representation import Representation, is_conditional
 
@@ -35,45 +36,12 @@ _FOREIGN = re.compile(
     re.IGNORECASE,
 )
 
-_HASHED = re.compile(r"\.[0-9a-f]{12}\Z")
-
 # In the order in which their dates are told apart.
 _CODINGS = (IDENTITY, *SIBLING_SUFFIXES)
 
 _Named = tuple[str, Asset]
 
 _LOG = logging.getLogger("assetpipe")
-
-
-class Handover:
-    """Leave it to the server in front to send what is not kept in memory.
-
-    Args:
-        setting: the header field that asks it to, and what stands in it before the file's path,
-            such as ``X-Accel-Redirect=/internal/`` or ``X-Sendfile=/srv/static/``.
-
-    Raises:
-        ConfigError: the setting is not of that form.
-    """
-
-    def __init__(self, setting: str) -> None:
-        self.field, equals, self._root = setting.partition("=")
-        if not equals or not self._root.endswith("/") or self.field not in _HANDOVERS:
-            raise ConfigError(
-                f"sendfile is {setting!r}",
-                hint="write X-Accel-Redirect=/internal/ (nginx) or X-Sendfile=/srv/static/",
-            )
-
-    def header(self, file: str) -> Header | None:
-        """Return the field that hands a file over, a path below the output folder.
-
-        Servers differ in whether they decode what stands there (nginx does, Caddy 2.6 does not),
-        so a name that would have to be encoded is not handed over.
-        """
-        return (self.field, self._root + file) if url_path(file) == file else None
-
-
-_HANDOVERS = ("X-Accel-Redirect", "X-Sendfile")
 
 
 class _Entry:
@@ -145,7 +113,7 @@ class StaticFiles:
         entry = self._entries.get(path) or self._prepare(path)
         if entry is None:
             response = NOT_FOUND
-            if _HASHED.search(split_suffix(path)[0]):
+            if is_fingerprinted(path):
                 self._counts.values[MISSING_HASHED] += 1
         elif method == "GET":
             coding = entry.choice[fields.get("HTTP_ACCEPT_ENCODING")]
