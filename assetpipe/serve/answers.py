@@ -7,26 +7,15 @@ from collections.abc import Iterator
 from copy import copy
 from http import HTTPStatus
 
+from assetpipe.headers import COMMON, Header, Headers
 from assetpipe.serve.counts import slot as place
 from assetpipe.serve.fields import IDENTITY
-
-Header = tuple[str, str]
-Headers = tuple[Header, ...]
 
 CHUNK = 1 << 18
 """Bytes to read and send at once."""
 
 # What is missing now may be there after the next deploy (RFC 9111, 5.2.2.5).
 NEVER: Header = ("Cache-Control", "no-store")
-
-# Assets hold no secrets, and fonts, modules and measurements need leave to be used from another
-# origin (Fetch, 3.2 and 3.6; Resource Timing, 4.5).
-COMMON: Headers = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("Access-Control-Allow-Origin", "*"),
-    ("Cross-Origin-Resource-Policy", "cross-origin"),
-    ("Timing-Allow-Origin", "*"),
-)
 
 METHODS = "GET, HEAD, OPTIONS"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from assetpipe.errors import ConfigError
+from assetpipe.headers import Header
 from assetpipe.names import url_path
-from assetpipe.serve.answers import Header
 
 _FIELDS = ("X-Accel-Redirect", "X-Sendfile")
 

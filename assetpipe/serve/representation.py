@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from assetpipe.headers import REVALIDATE, Header, Headers
 from assetpipe.manifest import Asset
 from assetpipe.names import SIBLING_SUFFIXES
-from assetpipe.serve.answers import Body, Header, Headers, Response, empty
+from assetpipe.serve.answers import Body, Response, empty
 from assetpipe.serve.counts import slot
 from assetpipe.serve.fields import (
     IDENTITY,
@@ -22,7 +23,6 @@ from assetpipe.serve.fields import (
     matches_weakly,
     parse_date,
 )
-from assetpipe.serve.policy import REVALIDATE
 
 SMALL = 1 << 16
 """Bytes up to which a body is kept in memory."""

@@ -16,13 +16,13 @@ from threading import Lock
 from typing import Any
 
 from assetpipe.errors import ManifestError
+from assetpipe.headers import FOREVER, REVALIDATE, Policy
 from assetpipe.manifest import FILE_NAME, HISTORY, Asset, Manifest, load
 from assetpipe.names import SIBLING_SUFFIXES, is_fingerprinted
 from assetpipe.serve.answers import NOT_ALLOWED, NOT_FOUND, OPTIONS, PREFLIGHT, Response
 from assetpipe.serve.counts import BYTES, MISSING_HASHED, Counts
 from assetpipe.serve.fields import IDENTITY, Choice
 from assetpipe.serve.handover import Handover
-from assetpipe.serve.policy import FOREVER, REVALIDATE, Policy
 from assetpipe.serve.representation import Representation, is_conditional
 
 MEMORY = 32 << 20
