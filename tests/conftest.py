@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import settings
 
 from tests.corpus import TreeName, require_tree
+
+if TYPE_CHECKING:
+    from tests.weed import Weed
 
 # The same examples on every run, so that a change does not fail for what it did not touch.
 # Locally every run tries others.
@@ -59,6 +62,26 @@ def built_tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[TreeName],
         return Built(source, folder / "out", done)
 
     return built
+
+
+@pytest.fixture(scope="session")
+def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
+    """Return an object store that runs for the session."""
+    from tests.weed import running  # imports boto3, which most tests do without
+
+    with running(tmp_path_factory.mktemp("weed")) as weed:
+        yield weed
+
+
+@pytest.fixture
+def cloud(weed: Weed, monkeypatch: pytest.MonkeyPatch) -> Weed:
+    """Return the object store, with its credentials in the environment and no others."""
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    for name, value in weed.environment().items():
+        monkeypatch.setenv(name, value)
+    return weed
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

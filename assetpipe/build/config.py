@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import os
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from assetpipe.build import parsers
+from assetpipe.build.destinations import destinations
+from assetpipe.destination import Destination
 from assetpipe.errors import ConfigError
 from assetpipe.globs import matcher
 from assetpipe.manifest import HeaderRule
@@ -97,6 +100,7 @@ class Config:
         cache_limit: size in MiB down to which the cache is pruned.
         jobs: files to work on at once.
         lock_timeout: seconds to wait for another build into the same folder.
+        publish: destinations to publish to, by the names that people give them.
 
     Raises:
         ConfigError: a value is of the wrong type or not among those allowed.
@@ -123,6 +127,7 @@ class Config:
     cache_limit: int = 1024
     jobs: int = 0
     lock_timeout: float = 60.0
+    publish: Mapping[str, Destination] = field(default_factory=dict)
     roots: tuple[Root, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -190,20 +195,24 @@ def _from_file(folder: Path) -> dict[str, Any]:
         if not file.is_file():
             continue
         text, document = _read_toml(file)
-        for key in ("tool", "assetpipe") if file.name == "pyproject.toml" else ():
+        section = ("tool", "assetpipe") if file.name == "pyproject.toml" else ()
+        for depth, key in enumerate(section, 1):
             document = document.get(key, {})
             if not isinstance(document, dict):
                 raise ConfigError(
                     f"{key!r} is not a table",
-                    where=_place(file, text, key),
+                    where=_place(file, text, *section[:depth]),
                     hint="write the keys below a line [tool.assetpipe]",
                 )
+        place = partial(_place, file, text, *section)
         values = {}
         for key, value in document.items():
-            where = _place(file, text, key)
             if key not in _KEYS:
-                raise _unknown(f"unknown key {key!r}", key, list(_KEYS), where)
-            values[key] = _KEYS[key](value, where, folder)
+                raise parsers.unknown(f"unknown key {key!r}", key, list(_KEYS), place(key))
+            if key == "publish":
+                values[key] = destinations(value, partial(place, key), folder)
+            else:
+                values[key] = _KEYS[key](value, place(key), folder)
         return values
     return {}
 
@@ -227,23 +236,22 @@ def _read_toml(file: Path) -> tuple[str, dict[str, Any]]:
         ) from error
 
 
-def _place(file: Path, text: str, key: str) -> str:
+def _place(file: Path, text: str, *keys: str) -> str:
     """Return ``file:line`` of a key, as near as can be told without a TOML parser's positions."""
-    section = "tool.assetpipe" if file.name == "pyproject.toml" else ""
-    current = ""
-    if key == "tool":
-        section = ""
-    elif key == "assetpipe":
-        section = "tool"
+    wanted = ".".join(keys)
+    section, best, number_of_best = "", "", 0
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]", line)
+        assignment = re.match(r"\s*([^=#\[\]{}]+?)\s*=", line)
         if header:
-            current = re.sub(r"[\s\"']", "", header[1])
-            if current == f"{section}.{key}".lstrip("."):
-                return f"{file}:{number}"
-        elif current == section and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line):
-            return f"{file}:{number}"
-    return str(file)
+            section = found = re.sub(r"[\s\"']", "", header[1])
+        elif assignment:
+            found = re.sub(r"[\s\"']", "", f"{section}.{assignment[1]}").lstrip(".")
+        else:
+            continue
+        if len(found) > len(best) and f"{wanted}.".startswith(f"{found}."):
+            best, number_of_best = found, number
+    return f"{file}:{number_of_best}" if best else str(file)
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -291,86 +299,25 @@ def _from_text(key: str, text: str) -> Any:
     return text
 
 
-def _unknown(message: str, name: str, known: list[str], where: str) -> ConfigError:
-    import difflib  # only for people who err
-
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]}?" if close else f"known are: {', '.join(sorted(known))}"
-    return ConfigError(message, where=where, hint=hint)
-
-
-# Each parser takes the value, the place to name in an error, and the folder that relative
-# paths start from; it accepts its own result, so that a Config can be made from parsed values.
-
-
-def _wrong(value: object, where: str, expected: str) -> ConfigError:
-    key = where.rpartition(":")[0] or where
-    return ConfigError(f"{value!r} is not {expected}", where=where, hint=f"mend it in {key}")
-
-
-def _path(value: Any, where: str, folder: Path) -> Path:
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise _wrong(value, where, "a path")
-    return Path(os.path.normpath(folder / value))
-
-
-def _bool(value: Any, where: str, _folder: Path) -> bool:
-    if not isinstance(value, bool):
-        raise _wrong(value, where, "true or false")
-    return value
-
-
-def _count(minimum: int) -> Callable[[Any, str, Path], int]:
-    def parse(value: Any, where: str, _folder: Path) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-            raise _wrong(value, where, f"a whole number of {minimum} or more")
-        return value
-
-    return parse
-
-
-def _seconds(value: Any, where: str, _folder: Path) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
-        raise _wrong(value, where, "a number of seconds")
-    return float(value)
-
-
-def _globs(value: Any, where: str, _folder: Path) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = [value]
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise _wrong(value, where, "a list of globs")
-    return tuple(value)
-
-
 def _encodings(value: Any, where: str, folder: Path) -> tuple[str, ...]:
-    names = _globs(value, where, folder)
+    names = parsers.globs(value, where, folder)
     for name in names:
         if name not in SIBLING_SUFFIXES:
-            raise _unknown(f"unknown encoding {name!r}", name, list(SIBLING_SUFFIXES), where)
+            raise parsers.unknown(f"unknown encoding {name!r}", name, list(SIBLING_SUFFIXES), where)
     return tuple(sorted(set(names)))
-
-
-def _one_of(known: tuple[str, ...], what: str) -> Callable[[Any, str, Path], str]:
-    def parse(value: Any, where: str, _folder: Path) -> str:
-        if value not in known:
-            raise _unknown(f"unknown {what} {value!r}", str(value), list(known), where)
-        return str(value)
-
-    return parse
 
 
 def _program(value: Any, where: str, folder: Path) -> str:
     if not isinstance(value, str | os.PathLike):
-        raise _wrong(value, where, "a path")
-    return str(_path(value, where, folder)) if os.fspath(value) else ""
+        raise parsers.wrong(value, where, "a path")
+    return str(parsers.path(value, where, folder)) if os.fspath(value) else ""
 
 
 def _bundles(value: Any, where: str, folder: Path) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, Mapping):
-        raise _wrong(value, where, "a table of names, each with a list of globs")
+        raise parsers.wrong(value, where, "a table of names, each with a list of globs")
     bundles = {}
-    for name, globs in value.items():
+    for name, members in value.items():
         is_name = name == posixpath.normpath(name) and not name.startswith(("/", "../"))
         if not is_name or split_suffix(name)[1].lower() not in _BUNDLED:
             raise ConfigError(
@@ -378,24 +325,24 @@ def _bundles(value: Any, where: str, folder: Path) -> dict[str, tuple[str, ...]]
                 where=where,
                 hint='name a stylesheet or a classic script, such as "js/all.js"',
             )
-        bundles[name] = _globs(globs, where, folder)
+        bundles[name] = parsers.globs(members, where, folder)
     return bundles
 
 
 def _headers(value: Any, where: str, _folder: Path) -> tuple[HeaderRule, ...]:
     rules = dict(value) if isinstance(value, list | tuple) else value
     if not isinstance(rules, Mapping):
-        raise _wrong(value, where, "a table of globs, each with a table of header fields")
+        raise parsers.wrong(value, where, "a table of globs, each with a table of header fields")
     return tuple((glob, _header_fields(fields, where)) for glob, fields in rules.items())
 
 
 def _header_fields(value: Any, where: str) -> tuple[tuple[str, str], ...]:
     fields = dict(value) if isinstance(value, tuple) else value
     if not isinstance(fields, Mapping):
-        raise _wrong(value, where, "a table of header fields")
+        raise parsers.wrong(value, where, "a table of header fields")
     for name, text in fields.items():
         if not _FIELD_NAME.fullmatch(name):
-            raise _wrong(name, where, "the name of a header field")
+            raise parsers.wrong(name, where, "the name of a header field")
         if name.lower() in _NOT_CONFIGURABLE:
             raise ConfigError(
                 f"{name} cannot be configured: it follows from what is sent",
@@ -403,27 +350,31 @@ def _header_fields(value: Any, where: str) -> tuple[tuple[str, str], ...]:
                 hint="remove it",
             )
         if not isinstance(text, str) or not _FIELD_VALUE.fullmatch(text):
-            raise _wrong(text, where, f"a value of {name}, a string of visible ASCII characters")
+            raise parsers.wrong(
+                text, where, f"a value of {name}, a string of visible ASCII characters"
+            )
     return tuple(fields.items())
 
 
 def _missing(value: Any, where: str, _folder: Path) -> str | dict[str, str]:
     for policy in value.values() if isinstance(value, Mapping) else [value]:
-        _one_of(POLICIES, "policy")(policy, where, _folder)
+        parsers.one_of(POLICIES, "policy")(policy, where, _folder)
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def _public_url(value: Any, where: str, _folder: Path) -> str:
     if not isinstance(value, str) or not re.match(r"/|[A-Za-z][A-Za-z0-9+.-]*://", value):
-        raise _wrong(value, where, "a path that starts with / or a full URL")
+        raise parsers.wrong(value, where, "a path that starts with / or a full URL")
     return value
 
 
 def _source(value: Any, where: str, folder: Path) -> Any:
     if isinstance(value, str | os.PathLike):
-        return _path(value, where, folder)
+        return parsers.path(value, where, folder)
     if not isinstance(value, list | tuple) or not value:
-        raise _wrong(value, where, "a folder, or a list of folders or of {path, prefix} tables")
+        raise parsers.wrong(
+            value, where, "a folder, or a list of folders or of {path, prefix} tables"
+        )
     return [_root(item, where, folder) for item in value]
 
 
@@ -431,19 +382,23 @@ def _root(item: Any, where: str, folder: Path) -> Root:
     if isinstance(item, Root):
         item = {"path": item.path, "prefix": item.prefix}
     if not isinstance(item, Mapping):
-        return Root(_path(item, where, folder))
+        return Root(parsers.path(item, where, folder))
     for key in item:
         if key not in {"path", "prefix"}:
-            raise _unknown(f"unknown key {key!r} in source", key, ["path", "prefix"], where)
+            raise parsers.unknown(f"unknown key {key!r} in source", key, ["path", "prefix"], where)
     if "path" not in item:
         raise ConfigError("a source table has no `path`", where=where)
     prefix = item.get("prefix", "")
     if not isinstance(prefix, str):
-        raise _wrong(prefix, where, "a prefix")
+        raise parsers.wrong(prefix, where, "a prefix")
     segments = [segment for segment in prefix.split("/") if segment]
     if any(segment in {".", ".."} for segment in segments):
-        raise _wrong(prefix, where, "a prefix without . and ..")
-    return Root(_path(item["path"], where, folder), "/".join(segments))
+        raise parsers.wrong(prefix, where, "a prefix without . and ..")
+    return Root(parsers.path(item["path"], where, folder), "/".join(segments))
+
+
+def _publish(value: Any, where: str, folder: Path) -> dict[str, Destination]:
+    return destinations(value, lambda *_: where, folder)
 
 
 def _roots(source: Any, folder: Path) -> tuple[Root, ...]:
@@ -451,26 +406,27 @@ def _roots(source: Any, folder: Path) -> tuple[Root, ...]:
     return tuple(_root(item, "source", folder) for item in items)
 
 
-_KEYS: dict[str, Callable[[Any, str, Path], Any]] = {
+_KEYS: dict[str, parsers.Parser] = {
     "source": _source,
-    "out": _path,
+    "out": parsers.path,
     "public_url": _public_url,
-    "minify": _bool,
-    "minifier": _one_of(MINIFIERS, "minifier"),
+    "minify": parsers.boolean,
+    "minifier": parsers.one_of(MINIFIERS, "minifier"),
     "minifier_path": _program,
-    "source_maps": _one_of(SOURCE_MAPS, "mode"),
+    "source_maps": parsers.one_of(SOURCE_MAPS, "mode"),
     "bundles": _bundles,
-    "html": _globs,
+    "html": parsers.globs,
     "headers": _headers,
     "encodings": _encodings,
     "missing": _missing,
-    "plain": _globs,
-    "immutable": _globs,
-    "ignore": _globs,
-    "workers": _globs,
-    "cache": _path,
-    "use_cache": _bool,
-    "cache_limit": _count(1),
-    "jobs": _count(0),
-    "lock_timeout": _seconds,
+    "plain": parsers.globs,
+    "immutable": parsers.globs,
+    "ignore": parsers.globs,
+    "workers": parsers.globs,
+    "cache": parsers.path,
+    "use_cache": parsers.boolean,
+    "cache_limit": parsers.count(1),
+    "jobs": parsers.count(0),
+    "lock_timeout": parsers.seconds,
+    "publish": _publish,
 }

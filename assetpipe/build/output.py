@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -233,12 +233,18 @@ class Output:
             kept |= _files_of(manifest.load(path))
         removed = []
         for path in others[max(keep - 1, 0) :]:
-            for file in sorted(_files_of(manifest.load(path)) - kept):
-                with self._errors(file), contextlib.suppress(FileNotFoundError):
-                    os.unlink(self._path(file))
-                    removed.append(file)
+            removed += self.remove(sorted(_files_of(manifest.load(path)) - kept))
             with self._errors(str(path)):
                 path.unlink()
+        return removed
+
+    def remove(self, files: Iterable[str]) -> list[str]:
+        """Remove files, and the folders that are empty then; return those that were there."""
+        removed = []
+        for file in files:
+            with self._errors(file), contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path(file))
+                removed.append(file)
         self._remove_empty_folders({os.path.dirname(file) for file in removed})
         return removed
 

@@ -69,7 +69,7 @@ def run_build(configure: Callable[[], Config], *, quiet: bool, in_json: bool) ->
     """
     started = time.perf_counter()
     config = configure()
-    with Bar(shown=not (quiet or in_json)) as bar:
+    with Bar("Building", shown=not (quiet or in_json)) as bar:
         release = build(config, progress=bar, waiting=say_waiting)
     seconds = time.perf_counter() - started
     if in_json:

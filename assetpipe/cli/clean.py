@@ -12,6 +12,8 @@ from assetpipe.build import load_config
 from assetpipe.build.output import Output
 from assetpipe.build.sources import place_of
 from assetpipe.cli.report import say_waiting
+from assetpipe.errors import ConfigError
+from assetpipe.publish.state import KEY
 
 
 @click.command(name="clean", short_help="Remove files that only old releases name.")
@@ -22,6 +24,12 @@ from assetpipe.cli.report import say_waiting
 def clean_command(out: Path | None, keep: int, as_json: bool) -> None:
     """Remove from the output folder what no kept release names; touch nothing else."""
     config = load_config(Path.cwd(), os.environ, {"out": out})
+    if (config.out / KEY).exists():
+        raise ConfigError(
+            "is a folder that releases are published to",
+            where=place_of(str(config.out)),
+            hint="`assetpipe prune` removes what its old releases need",
+        )
     output = Output(config.out)
     with output.locked(config.lock_timeout, say_waiting):
         removed = output.clean(keep)

@@ -12,7 +12,9 @@ import assetpipe
 from assetpipe.cli.build import build_command
 from assetpipe.cli.cache import cache_group
 from assetpipe.cli.clean import clean_command
+from assetpipe.cli.prune import prune_command
 from assetpipe.cli.publish import publish_command
+from assetpipe.cli.releases import releases_command, rollback_command
 from assetpipe.cli.report import complain
 from assetpipe.cli.serve import serve_command
 from assetpipe.errors import AssetpipeError, ConfigError, OutsideError
@@ -86,5 +88,14 @@ def main() -> None:
     """
 
 
-for command in (build_command, serve_command, publish_command, clean_command, cache_group):
+for command in (
+    build_command,
+    serve_command,
+    publish_command,
+    releases_command,
+    rollback_command,
+    prune_command,
+    clean_command,
+    cache_group,
+):
     main.add_command(command)

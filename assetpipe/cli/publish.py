@@ -7,50 +7,91 @@ import os
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from assetpipe.build import load_config
-from assetpipe.cli.report import say_waiting, size
+from assetpipe.build.destinations import ENCODINGS
+from assetpipe.cli.destination import destination_options, find_destination
+from assetpipe.cli.report import PutBar, say_note, size
+
+if TYPE_CHECKING:
+    from assetpipe.publish import Published
 
 
-@click.command(name="publish", short_help="Publish the release to a folder.")
-@click.argument("target")
+@click.command(name="publish", short_help="Publish the release to a bucket or a folder.")
+@click.argument("target", required=False)
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Output folder of the build.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be put, and why.")
+@click.option("--allow", multiple=True, metavar="GLOB",
+              help="Publish what matches, though it looks like a secret.")  # fmt: skip
+@click.option("--encodings", type=click.Choice(ENCODINGS),
+              help="Put compressed files, too, or leave compression to the CDN.")  # fmt: skip
+@destination_options
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def publish_command(
-    target: str, out: Path | None, dry_run: bool, quiet: bool, as_json: bool
+    target: str | None,
+    out: Path | None,
+    dry_run: bool,
+    allow: tuple[str, ...],
+    encodings: str | None,
+    quiet: bool,
+    as_json: bool,
+    **reach: str | None,
 ) -> None:
-    """Publish the current release to TARGET: file:///srv/static, or a path.
+    """Publish the current release to TARGET: a configured name, s3://bucket/prefix, or a path.
 
-    Only what is missing is put: new names first, fixed names and the manifest last, so that
-    the target's last release stays whole until this one is.
+    Only what is missing is put: new names first, fixed names next, and only when all of them
+    are there does the release become the current one. A publish that stops half way leaves
+    the last release whole; the next one goes on where it stopped.
     """
-    from assetpipe.publish import publish, target_folder
+    from assetpipe.cli.moment import this_moment  # asks git
+    from assetpipe.publish import open_store, publish
 
     started = time.perf_counter()
     config = load_config(Path.cwd(), os.environ, {"out": out})
-    done = publish(
-        config.out,
-        target_folder(target),
-        dry_run=dry_run,
-        lock_timeout=config.lock_timeout,
-        waiting=say_waiting,
-    )
+    destination = find_destination(config, target, allow=allow, encodings=encodings, **reach)
+    with PutBar("Publishing", shown=not quiet and not as_json) as bar:
+        done = publish(
+            config.out,
+            open_store(destination),
+            destination,
+            this_moment(),
+            dry_run=dry_run,
+            progress=bar,
+        )
     seconds = time.perf_counter() - started
     if as_json:
-        puts = [asdict(put) for put in done.puts]
-        fields = {"release": done.release, "dry_run": dry_run, "put": puts}
-        fields |= {"unchanged": done.unchanged, "seconds": round(seconds, 3)}
-        click.echo(json.dumps(fields, ensure_ascii=False))
+        click.echo(json.dumps(_as_json(done, dry_run, seconds), ensure_ascii=False))
     elif not quiet:
-        for put in done.puts if dry_run else ():
-            click.echo(f"{put.file}  {size(put.size)}  {put.reason}")
-        verb = "Would publish" if dry_run else "Published"
-        total = size(sum(put.size for put in done.puts))
-        click.echo(
-            f"{verb} release {done.release} to {target}: {len(done.puts)} files put ({total}), "
-            f"{done.unchanged} there already, {seconds:.2f} s"
+        _print(done, target or destination.target, dry_run, seconds)
+
+
+def _as_json(done: Published, dry_run: bool, seconds: float) -> dict[str, Any]:
+    puts = [asdict(put) | {"fields": dict(put.fields)} for put in done.puts]
+    return asdict(done) | {
+        "puts": puts,
+        "dry_run": dry_run,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _print(done: Published, target: str, dry_run: bool, seconds: float) -> None:
+    for put in done.puts if dry_run else ():
+        click.echo(f"{put.key}  {size(put.size)}  {put.reason}")
+    verb = "Would publish" if dry_run else "Published"
+    total = size(sum(put.size for put in done.puts if not put.fields_only))
+    click.echo(
+        f"{verb} release {done.release} to {target}: {len(done.puts)} files put ({total}), "
+        f"{done.unchanged} there already, {seconds:.2f} s"
+    )
+    for words in done.invalidated:
+        click.echo(f"  {words}")
+    if not done.conditional:
+        say_note("this store has no conditional writes: let no two people publish at the same time")
+    if done.edge:
+        say_note(
+            f"objects cannot have the header fields {', '.join(done.edge)}: let the CDN add them"
         )

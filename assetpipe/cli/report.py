@@ -37,7 +37,8 @@ def say_waiting() -> None:
 class Bar:
     """A progress bar on a terminal, for work that takes longer than a second."""
 
-    def __init__(self, *, shown: bool) -> None:
+    def __init__(self, label: str, *, shown: bool) -> None:
+        self._label = label
         self._shown = shown and sys.stderr.isatty()
         self._started = time.monotonic()
         self._bar: Any = None
@@ -55,11 +56,32 @@ class Bar:
             return
         if self._bar is None:
             self._bar = click.progressbar(
-                length=total, label="Building", file=sys.stderr, show_pos=False
+                length=total, label=self._label, file=sys.stderr, show_pos=False
             )
             self._bar.render_progress()
         self._bar.length = total
         self._bar.update(done - self._bar.pos)
+
+
+class PutBar(Bar):
+    """A progress bar for what happens at a target."""
+
+    def __enter__(self) -> PutBar:
+        return self
+
+    def waiting(self) -> None:
+        """Say why nothing happens for a while."""
+        click.echo("Waiting for another prune of the same target …", err=True)
+
+    def put(self, done: int, total: int) -> None:
+        """Show how much is done."""
+        self(done, total)
+
+
+def say_note(text: str) -> None:
+    """Print what is worth knowing, and no problem."""
+    click.secho("Note: ", fg="cyan", nl=False, err=True)
+    click.echo(text, err=True)
 
 
 def release_as_json(release: Release, seconds: float) -> dict[str, Any]:
@@ -117,6 +139,11 @@ def size(count: int) -> str:
             return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     raise AssertionError
+
+
+def at(moment: str) -> str:
+    """Return a time in ISO 8601 and UTC as people read it."""
+    return f"{moment[:16].replace('T', ' ')} UTC"
 
 
 def _share(part: int, whole: int) -> str:

@@ -15,6 +15,10 @@ class ConflictError(Exception):
     """An object is not, or no longer, in the version that was to be replaced."""
 
 
+class UnconditionalError(Exception):
+    """The store said that it has no conditional writes; nothing was written."""
+
+
 class Stored(NamedTuple):
     """An object's content, and its version."""
 
@@ -50,6 +54,7 @@ class Store(Protocol):
 
         Raises:
             ConflictError: it is not.
+            UnconditionalError: the store does not know how to tell.
         """
 
     def sizes(self) -> dict[str, int]:

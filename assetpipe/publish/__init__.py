@@ -1,6 +1,21 @@
-"""Publishing: a finished release to where it is served from."""
+"""Publishing: a finished release to where it is served from, and what becomes of it there."""
 
-from assetpipe.publish.folder import Published, publish, target_folder
-from assetpipe.publish.plan import Put, plan
+from assetpipe.publish.plan import Put
+from assetpipe.publish.prune import Pruned, prune
+from assetpipe.publish.release import Moment, Progress, Published, publish
+from assetpipe.publish.rollback import RolledBack, releases, rollback
+from assetpipe.publish.target import open_store
 
-__all__ = ["Published", "Put", "plan", "publish", "target_folder"]
+__all__ = [
+    "Moment",
+    "Progress",
+    "Pruned",
+    "Published",
+    "Put",
+    "RolledBack",
+    "open_store",
+    "prune",
+    "publish",
+    "releases",
+    "rollback",
+]

@@ -1,116 +1,118 @@
-"""Publishing to a folder: a web server's root, a mounted volume.
+"""A folder as a store of objects: a web server's root, a mounted volume.
 
-The target is written by the same protocol as a build's output folder: new names first, fixed
-names and the manifest last, so that its last release stays whole until this one is.
+What is written is renamed into place, so that nobody ever reads half of a file. The release
+that the state calls current is also the folder's ``manifest.json``, where servers look for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+import hashlib
+import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from assetpipe import manifest
 from assetpipe.build.output import Output
-from assetpipe.errors import ConfigError, InputError
-from assetpipe.publish.plan import Put, plan
+from assetpipe.destination import Destination
+from assetpipe.errors import ConfigError, OutsideError
+from assetpipe.headers import Headers
+from assetpipe.objectstore.model import ConflictError, Stored, Version
+from assetpipe.publish.state import State
+
+_LOCK_TIMEOUT = 60.0  # seconds; it is held for as long as two files take to be renamed
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What a publish did: the release, what was put, and how many files were there already."""
-
-    release: str
-    puts: tuple[Put, ...]
-    unchanged: int
-
-
-def target_folder(target: str) -> Path:
+def folder_of(destination: Destination) -> Path:
     """Return the folder that a target names: ``file:///srv/static``, or a plain path.
 
     Raises:
-        ConfigError: the target is of another kind.
+        ConfigError: it is another host's.
     """
-    parts = urlsplit(target)
-    # A single letter is a Windows drive.
-    if len(parts.scheme) <= 1:
+    target = destination.target
+    if "://" not in target:
         return Path(target).absolute()
-    if parts.scheme != "file" or parts.netloc not in {"", "localhost"}:
+    parts = urlsplit(target)
+    if parts.netloc not in {"", "localhost"}:
         raise ConfigError(
-            f"cannot publish to {target!r}",
+            f"{target!r} names a folder of the host {parts.netloc!r}",
             where="TARGET",
-            hint="this version publishes to folders: file:///srv/static, or a plain path",
+            hint="a folder of this machine has three slashes: file:///srv/static",
         )
     return Path(unquote(parts.path))
 
 
-def publish(
-    out: Path,
-    target: Path,
-    *,
-    dry_run: bool = False,
-    lock_timeout: float = 60.0,
-    waiting: Callable[[], None] = lambda: None,
-) -> Published:
-    """Publish the current release of an output folder to another folder.
+class FolderStore:
+    """Objects as files of a folder.
 
     Args:
-        out: output folder of a build.
-        target: folder to publish to; made if it does not exist.
-        dry_run: only find out what would be put.
-        lock_timeout: seconds to wait for another publish to the same folder.
-        waiting: is called once if another publish holds the folder.
-
-    Raises:
-        ManifestError: there is no release to publish.
-        InputError: the output folder is not what its manifest says.
-        ConfigError: the two folders are the same.
-        OutsideError: the target cannot be written; its last release is untouched.
+        folder: made when something is put.
     """
-    if out.resolve() == target.resolve():
-        raise ConfigError("the target is the output folder itself", where=str(target))
-    path = out / manifest.FILE_NAME
-    data = manifest.read(path)
-    release = manifest.loads(data, where=str(path))
-    there = Output(target)
-    puts = _plan(out, release, there)
-    if not dry_run:
-        with there.locked(lock_timeout, waiting):
-            puts = _plan(out, release, there)
-            for put in puts:
-                there.put(put.file, _read(out, put), hold=put.fixed)
-            if puts or not _is_current(data, target):
-                there.commit(release.release, data)
-    every = sum(1 + len(asset.encodings) for asset in release.assets.values())
-    return Published(release.release, tuple(puts), every - len(puts))
+
+    is_local = True
+
+    def __init__(self, folder: Path) -> None:
+        self.name = str(folder)
+        self.folder = folder
+        self._output = Output(folder)
+
+    def read(self, key: str) -> Stored | None:
+        """Return a file's content; its version is a hash of it."""
+        with self._errors(key, "read"):
+            try:
+                data = (self.folder / key).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return Stored(data, _version(data))
+
+    def put(self, key: str, data: bytes, fields: Headers) -> None:
+        """Write a file, whole or not at all."""
+        self._output.put(key, data)
+
+    def put_fields(self, key: str, fields: Headers) -> bool:
+        """Do nothing: files have no header fields."""
+        return True
+
+    def swap(self, key: str, data: bytes, fields: Headers, version: Version | None) -> Version:
+        """Replace a file if it still is in a version, and make its release the folder's."""
+        # A failure under the lock takes away what this very object has put: nothing of a release.
+        output = Output(self.folder)
+        with output.locked(_LOCK_TIMEOUT, lambda: None):
+            there = self.read(key)
+            is_same = (there.version if there else None) == version
+            if is_same:
+                current = State.parse(data, where=key).current
+                release = self.read(f"{manifest.HISTORY}/{current}.json") if current else None
+                if release is not None and release != self.read(manifest.FILE_NAME):
+                    output.put(manifest.FILE_NAME, release.data)
+                output.put(key, data)
+        if not is_same:
+            raise ConflictError
+        return _version(data)
+
+    def sizes(self) -> dict[str, int]:
+        """Look at every file."""
+        return {
+            file: int(signature.partition("-")[0])
+            for file, signature in self._output.scan().items()
+        }
+
+    def delete(self, keys: Collection[str]) -> None:
+        """Delete files, and the folders that are empty then."""
+        self._output.remove(keys)
+
+    @contextlib.contextmanager
+    def _errors(self, key: str, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutsideError(
+                f"cannot be {verb}: {error.strerror or error}",
+                where=os.path.join(self.name, key),
+                hint="mend its permissions, then publish again",
+            ) from error
 
 
-def _plan(out: Path, release: manifest.Manifest, there: Output) -> list[Put]:
-    sizes = {file: int(signature.partition("-")[0]) for file, signature in there.scan().items()}
-
-    def differs(file: str) -> bool:
-        return (out / file).read_bytes() != (there.folder / file).read_bytes()
-
-    return plan(release, sizes.get, differs)
-
-
-def _is_current(data: bytes, target: Path) -> bool:
-    try:
-        return (target / manifest.FILE_NAME).read_bytes() == data
-    except FileNotFoundError:
-        return False
-
-
-def _read(out: Path, put: Put) -> bytes:
-    try:
-        data = (out / put.file).read_bytes()
-    except FileNotFoundError:
-        data = b""
-    if len(data) != put.size:
-        raise InputError(
-            "is not the file that the manifest describes",
-            where=str(out / put.file),
-            hint="run `assetpipe build` again, which mends it",
-        )
-    return data
+def _version(data: bytes) -> Version:
+    return hashlib.sha256(data).hexdigest(), None

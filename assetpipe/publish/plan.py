@@ -1,61 +1,100 @@
-"""The plan: what a publish will put, and why, as data that can be printed, tested and done."""
+"""The plan: what a publish will do, and why, as data that can be printed, tested and done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from assetpipe.manifest import Manifest
+from assetpipe.headers import Headers
 from assetpipe.names import SIBLING_SUFFIXES
+from assetpipe.publish.inventory import Inventory, Item
 
-Reason = Literal["new", "size differs", "content differs"]
+Reason = Literal[
+    "new", "size differs", "content differs", "header fields differ", "unfinished publish"
+]
+_SIBLINGS = tuple(SIBLING_SUFFIXES.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """One file to put.
+    """One object to put.
 
     Attributes:
-        file: its name in the release and at the target.
+        key: of the object; the name of its file in the release, too.
         size: bytes.
-        fixed: its name does not change with its bytes, so it goes last.
+        fields: its header fields.
+        plain: its name does not change with its bytes, so it goes last.
         reason: why it has to be put.
     """
 
-    file: str
+    key: str
     size: int
-    fixed: bool
+    fields: Headers
+    plain: bool
     reason: Reason
 
+    @property
+    def fields_only(self) -> bool:
+        """Its content is there already."""
+        return self.reason == "header fields differ"
 
-def plan(
-    release: Manifest,
-    size_of: Callable[[str], int | None],
-    differs: Callable[[str], bool],
-) -> list[Put]:
-    """Return what is missing at a target, the largest first, fixed names last.
+    @property
+    def is_sibling(self) -> bool:
+        """It is another file, compressed."""
+        return self.key.endswith(_SIBLINGS)
 
-    Args:
-        release: what is to be there.
-        size_of: size of a file at the target, ``None`` where there is none.
-        differs: says whether the target's content of a file is another; asked for fixed names
-            of the right size only, as a fingerprinted name stands for its content.
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a target.
+
+    Attributes:
+        items: objects that are there, as they were sent.
+        doubtful: keys whose content or header fields an unfinished publish may have changed.
+        sizes: bytes of every object that is there; ``None`` where nobody looked.
     """
-    puts = []
-    for asset in release.assets.values():
-        sizes = {SIBLING_SUFFIXES[coding]: size for coding, size in asset.encodings.items()}
-        for suffix, size in {**sizes, "": asset.size}.items():
-            file = asset.file + suffix
-            there = size_of(file)
-            reason: Reason
-            if there is None:
-                reason = "new"
-            elif there != size:
-                reason = "size differs"
-            elif not asset.immutable and differs(file):
-                reason = "content differs"
-            else:
-                continue
-            puts.append(Put(file, size, not asset.immutable, reason))
-    return sorted(puts, key=lambda put: (put.fixed, -put.size, put.file))
+
+    items: Mapping[str, Item]
+    doubtful: frozenset[str] = frozenset()
+    sizes: Mapping[str, int] | None = None
+
+
+def plan(wanted: Inventory, known: Known) -> list[Put]:
+    """Return what has to be put: compressed files before those they are made from, plain last.
+
+    Within each of these steps the largest goes first, so that no slow one is left over.
+    """
+    puts = [
+        Put(key, item.size, item.fields, bool(item.digest), reason)
+        for key, item in wanted.items.items()
+        if (reason := _reason(key, item, known)) is not None
+    ]
+    return sorted(puts, key=lambda put: (put.plain, not put.is_sibling, -put.size, put.key))
+
+
+def _reason(key: str, item: Item, known: Known) -> Reason | None:
+    there = known.items.get(key)
+    size = there.size if there else None
+    if known.sizes is not None:
+        size = known.sizes.get(key)
+    if there is None or size is None:
+        return "new"
+    if size != item.size:
+        return "size differs"
+    if key in known.doubtful:
+        # The name of any other object stands for its content.
+        return "unfinished publish" if item.digest else "header fields differ"
+    if there.digest != item.digest:
+        return "content differs"
+    if there.fields != item.fields:
+        return "header fields differ"
+    return None
+
+
+def steps(puts: Iterable[Put]) -> list[list[Put]]:
+    """Divide a plan into steps, each of which is done before the next one begins."""
+    divided: dict[tuple[bool, bool], list[Put]] = {}
+    for put in puts:
+        divided.setdefault((put.plain, not put.is_sibling), []).append(put)
+    return list(divided.values())

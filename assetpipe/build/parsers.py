@@ -1,0 +1,115 @@
+"""What a value of the configuration may be, and how an error names one that is not.
+
+Each parser takes the value, the place to name in an error, and the folder that relative paths
+start from. It accepts its own result, so that a configuration can be made from parsed values.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from assetpipe.errors import ConfigError
+
+Parser = Callable[[Any, str, Path], Any]
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+
+
+def wrong(value: object, where: str, expected: str) -> ConfigError:
+    """Return the error about a value that is not what is expected."""
+    key = where.rpartition(":")[0] or where
+    return ConfigError(f"{value!r} is not {expected}", where=where, hint=f"mend it in {key}")
+
+
+def unknown(message: str, name: str, known: list[str], where: str) -> ConfigError:
+    """Return the error about a name that is not among the known ones; the nearest is suggested."""
+    import difflib  # only for people who err
+
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]}?" if close else f"known are: {', '.join(sorted(known))}"
+    return ConfigError(message, where=where, hint=hint)
+
+
+def path(value: Any, where: str, folder: Path) -> Path:
+    """Parse a path."""
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise wrong(value, where, "a path")
+    return Path(os.path.normpath(folder / value))
+
+
+def boolean(value: Any, where: str, _folder: Path) -> bool:
+    """Parse true or false."""
+    if not isinstance(value, bool):
+        raise wrong(value, where, "true or false")
+    return value
+
+
+def count(minimum: int) -> Parser:
+    """Return the parser of whole numbers from a minimum on."""
+
+    def parse(value: Any, where: str, _folder: Path) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+            raise wrong(value, where, f"a whole number of {minimum} or more")
+        return value
+
+    return parse
+
+
+def seconds(value: Any, where: str, _folder: Path) -> float:
+    """Parse a number of seconds."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
+        raise wrong(value, where, "a number of seconds")
+    return float(value)
+
+
+def duration(value: Any, where: str, _folder: Path) -> float:
+    """Parse a time span: a number of seconds, or a number and one of ``s m h d``, to seconds."""
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        return float(match[1]) * _SECONDS[match[2]]
+    try:
+        return seconds(value, where, _folder)
+    except ConfigError:
+        raise wrong(value, where, 'a time span such as "90s", "15m", "12h" or "30d"') from None
+
+
+def share(value: Any, where: str, _folder: Path) -> float:
+    """Parse a share: a number from 0 to 1, or per cent, such as ``"50%"``."""
+    if isinstance(value, str) and (match := _PERCENT.fullmatch(value.strip())):
+        value = float(match[1]) / 100
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise wrong(value, where, 'a share from 0 to 1, or such as "50%"')
+    return float(value)
+
+
+def text(value: Any, where: str, _folder: Path) -> str:
+    """Parse a string."""
+    if not isinstance(value, str):
+        raise wrong(value, where, "a string")
+    return value
+
+
+def globs(value: Any, where: str, _folder: Path) -> tuple[str, ...]:
+    """Parse a list of globs, or one."""
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise wrong(value, where, "a list of globs")
+    return tuple(value)
+
+
+def one_of(known: tuple[str, ...], what: str) -> Parser:
+    """Return the parser of one of the known words."""
+
+    def parse(value: Any, where: str, _folder: Path) -> str:
+        if value not in known:
+            raise unknown(f"unknown {what} {value!r}", str(value), list(known), where)
+        return str(value)
+
+    return parse

@@ -1,0 +1,248 @@
+"""Pruning: deleting what no kept release names, and nothing else.
+
+It goes by releases, never by an object's age, and only touches what a publish has written down
+as its own. In two phases: what is to go is condemned first, and from then on no publish relies
+on it. After a time of grace it is deleted, as far as no release and no publish that is under
+way names it. While somebody deletes, a publish that begins waits.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from assetpipe import manifest
+from assetpipe.destination import Destination
+from assetpipe.errors import InputError, OutsideError
+from assetpipe.objectstore.model import Store
+from assetpipe.publish import inventory
+from assetpipe.publish.inventory import Inventory
+from assetpipe.publish.journal import Journal, OutdatedError
+from assetpipe.publish.release import Moment, Progress, Silence
+from assetpipe.publish.state import Attempt, Condemned, Lease, Record, State
+from assetpipe.publish.transfer import every
+
+_BATCH = 1000  # objects in one request (S3 API reference, DeleteObjects)
+_RENEW_AFTER = 20.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What a prune did, or would do.
+
+    Attributes:
+        dropped: releases that are kept no longer, oldest first.
+        kept: releases that are.
+        deleted: keys of assets that were deleted, sorted.
+        size: their bytes.
+        waiting: keys that are condemned, and whose time of grace has not passed.
+    """
+
+    dropped: tuple[Record, ...]
+    kept: tuple[Record, ...]
+    deleted: tuple[str, ...]
+    size: int
+    waiting: int
+
+
+def prune(
+    store: Store,
+    destination: Destination,
+    moment: Moment,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Pruned:
+    """Forget old releases, and delete what only they name.
+
+    Args:
+        store: to delete from.
+        destination: says how much to keep (``keep``, ``younger_than``), how long to wait
+            (``grace``), and how much may go (``max_delete``).
+        moment: who, and when.
+        dry_run: only find out what would be deleted; nothing is written.
+        progress: is told how it goes.
+
+    Raises:
+        InputError: more is to be deleted than is allowed; nothing has been.
+        OutsideError: the store failed; what is left is deleted by the next prune.
+    """
+    run = _Run(store, destination, moment)
+    return run.carry_out(dry_run=dry_run, progress=progress or Silence())
+
+
+class _Run:
+    """One prune."""
+
+    def __init__(self, store: Store, destination: Destination, moment: Moment) -> None:
+        self.store = store
+        self.destination = destination
+        self.moment = moment
+        self.inventories: dict[str, Inventory | None] = {}
+
+    def carry_out(self, *, dry_run: bool, progress: Progress) -> Pruned:
+        journal = Journal(self.store)
+        before = journal.state
+        state = self._condemn(before)
+        dead = self._dead(state, self._ripe(state))
+        self._refuse_too_much(state, dead)
+        if not dry_run and not journal.is_new:
+            journal.write(self._condemn)
+            if self._ripe(journal.state):
+                self._take_lease(journal, progress)
+                state, ripe = journal.state, self._ripe(journal.state)
+                dead = self._dead(state, ripe)
+                self._delete(journal, dead, ripe, progress)
+            state = journal.state
+        every_condemned = self._dead(state, state.condemned)
+        waiting = len(every_condemned.keys() - dead.keys())
+        kept = {record.release for record in state.releases}
+        return Pruned(
+            tuple(record for record in before.releases if record.release not in kept),
+            state.releases,
+            tuple(sorted(dead)),
+            sum(dead.values()),
+            waiting,
+        )
+
+    def _condemn(self, state: State) -> State:
+        """Drop what is neither current, nor among the last, nor young, nor under way."""
+        now, at = self.moment.now, self.moment.at
+        recent = {record.release for record in state.releases[-self.destination.keep :]}
+        young = timedelta(seconds=self.destination.younger_than)
+        kept = [
+            record
+            for record in state.releases
+            if record.release == state.current
+            or record.release in recent
+            or _age(record.at, now) < young
+        ]
+        running = [attempt for attempt in state.attempts if not attempt.is_abandoned(now)]
+        gone: list[Record | Attempt] = [
+            *(record for record in state.releases if record not in kept),
+            *(attempt for attempt in state.attempts if attempt not in running),
+        ]
+        condemned = [Condemned(item.inventory, item.release, at) for item in gone]
+        return replace(
+            state,
+            releases=tuple(kept),
+            attempts=tuple(running),
+            condemned=(*state.condemned, *condemned),
+        )
+
+    def _ripe(self, state: State) -> tuple[Condemned, ...]:
+        grace = timedelta(seconds=self.destination.grace)
+        return tuple(item for item in state.condemned if _age(item.at, self.moment.now) >= grace)
+
+    def _named(self, state: State) -> dict[str, int]:
+        """Return the sizes of all objects that a release or a publish names."""
+        items: list[Record | Attempt] = [*state.releases, *state.attempts]
+        sizes = self._sizes([item.inventory for item in items])
+        for item in items:
+            if self.inventories[item.inventory] is None:
+                raise OutsideError(
+                    f"release {item.release} has lost the list of its objects, so that nobody "
+                    "can tell what it needs",
+                    where=f"{self.store.name.rstrip('/')}/{inventory.key_of(item.inventory)}",
+                    hint="restore it, or publish that release again",
+                )
+        return sizes
+
+    def _dead(self, state: State, condemned: tuple[Condemned, ...]) -> dict[str, int]:
+        named = self._named(state)
+        sizes = self._sizes([item.inventory for item in condemned])
+        return {key: size for key, size in sizes.items() if key not in named}
+
+    def _sizes(self, names: list[str]) -> dict[str, int]:
+        missing = [name for name in dict.fromkeys(names) if name not in self.inventories]
+        found = every(missing, self._read, connections=self.destination.connections)
+        self.inventories |= dict(zip(missing, found, strict=True))
+        return {
+            key: item.size
+            for name in names
+            if (listed := self.inventories[name]) is not None
+            for key, item in listed.items.items()
+        }
+
+    def _read(self, name: str) -> Inventory | None:
+        key = inventory.key_of(name)
+        stored = self.store.read(key)
+        return inventory.parse(stored.data, where=key) if stored else None
+
+    def _refuse_too_much(self, state: State, dead: dict[str, int]) -> None:
+        total = len(dead) + len(self._named(state))
+        share = len(dead) / total if total else 0.0
+        if share > self.destination.max_delete:
+            raise InputError(
+                f"{len(dead)} of {total} objects would be deleted: {share:.0%}, and no more than "
+                f"{self.destination.max_delete:.0%} may be",
+                where=self.store.name,
+                hint="keep more releases, or allow it: --max-delete 100%",
+            )
+
+    def _take_lease(self, journal: Journal, progress: Progress) -> None:
+        """Get the leave to delete: from now on no publish begins."""
+        while True:
+            journal.wait_for_lease(self.moment.now, progress.waiting)
+            seen = journal.state.lease
+
+            def take(state: State, seen: Lease | None = seen) -> State:
+                if state.lease not in {seen, self._lease()}:
+                    raise OutdatedError
+                return replace(state, lease=self._lease())
+
+            try:
+                journal.write(take)
+            except OutdatedError:
+                continue
+            return
+
+    def _lease(self, seconds: float = 0.0) -> Lease:
+        at = self.moment.now + timedelta(seconds=seconds)
+        return Lease(self.moment.id, at.isoformat(timespec="seconds"))
+
+    def _delete(
+        self,
+        journal: Journal,
+        dead: dict[str, int],
+        ripe: tuple[Condemned, ...],
+        progress: Progress,
+    ) -> None:
+        """Delete assets, then what lists them, so that a prune that breaks off can be resumed."""
+        named: list[Record | Attempt] = [*journal.state.releases, *journal.state.attempts]
+        releases = {item.release for item in ripe} - {item.release for item in named}
+        inventories = {item.inventory for item in ripe} - {item.inventory for item in named}
+        keys = [
+            *sorted(dead),
+            *sorted(f"{manifest.HISTORY}/{release}.json" for release in releases),
+            *sorted(inventory.key_of(name) for name in inventories),
+        ]
+        started = renewed = time.monotonic()
+        for first in range(0, len(keys), _BATCH):
+            if time.monotonic() - renewed > _RENEW_AFTER:
+                renewed = time.monotonic()
+                journal.write(partial(self._renew, seconds=renewed - started))
+            self.store.delete(keys[first : first + _BATCH])
+            progress.put(min(first + _BATCH, len(keys)), len(keys))
+
+        def finish(state: State) -> State:
+            left = tuple(item for item in state.condemned if item not in ripe)
+            is_mine = state.lease is not None and state.lease.id == self.moment.id
+            return replace(state, condemned=left, lease=None if is_mine else state.lease)
+
+        journal.write(finish)
+
+    def _renew(self, state: State, *, seconds: float) -> State:
+        if state.lease is None or state.lease.id != self.moment.id:
+            raise OutsideError(
+                "this prune took so long that others do not wait for it any more",
+                where=self.store.name,
+                hint="run it again; it goes on where it stopped",
+            )
+        return replace(state, lease=self._lease(seconds))
+
+
+def _age(at: str, now: datetime) -> timedelta:
+    return now - datetime.fromisoformat(at)
