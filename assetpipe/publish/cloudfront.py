@@ -172,16 +172,16 @@ def collapse(paths: Collection[str]) -> tuple[str, ...]:
         paths: URL paths, percent-encoded.
     """
     named = sorted({spelling for path in paths for spelling in _spellings(path)})
-    depth = max((path.count("/") for path in named), default=0)
-    while True:
-        folders = Counter(_folder(path, depth) for path in named).most_common()
-        for count in range(min(WILDCARDS, len(folders)) + 1):
-            chosen = _outermost({f"{folder}*" for folder, _ in folders[:count]})
+    deepest = max((path.count("/") for path in named), default=0)
+    for depth in range(deepest, 0, -1):
+        folders = Counter(_folder(path, depth) for path in named).most_common(WILDCARDS)
+        for count in range(len(folders) + 1):
+            chosen = {f"{folder}*" for folder, _ in folders[:count]}
             found = _outermost({*named, *chosen})
             wildcards = sum(path.endswith("*") for path in found)
             if wildcards <= WILDCARDS and len(found) - wildcards <= FILES:
                 return tuple(found)
-        depth -= 1
+    return ("/*",) if named else ()
 
 
 def _spellings(path: str) -> set[str]:

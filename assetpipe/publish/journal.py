@@ -17,7 +17,7 @@ LEASE = timedelta(minutes=10)
 """How long the leave to delete is good for."""
 
 _ATTEMPTS = 50  # Each failure is somebody else's success.
-_PAUSE = 0.5  # seconds
+_PAUSE = 0.25  # seconds
 
 
 class OutdatedError(Exception):

@@ -246,21 +246,27 @@ class _Run:
         for position, record in enumerate(reversed(state.releases[-_RECORDS:]), 1):
             if record.release == self.release.release:
                 records = state.releases[-position:]
-        names = [record.inventory for record in records]
-        names += [attempt.inventory for attempt in others]
-        there = every(names, self._inventory, connections=self.destination.connections)
+        listing: list[Record | Attempt] = [*records, *others]
+        names = dict.fromkeys(item.inventory for item in listing)
+        listed = dict(
+            zip(
+                names,
+                every(list(names), self._inventory, connections=self.destination.connections),
+                strict=True,
+            )
+        )
 
         items: dict[str, Item] = {}
-        for found in there[: len(records)]:
-            items |= found.items
+        for record in records:
+            items |= listed[record.inventory].items
         # Whoever took this attempt for one that had died may have had its objects deleted.
         is_lost = bool(self.done) and self._attempt(state) is None
         look = bool(others) or self.store.is_local or is_lost
         sizes = self.store.sizes() if look else None
 
         doubtful: set[str] = set()
-        for attempt, found in zip(others, there[len(records) :], strict=True):
-            for key, item in found.items.items():
+        for attempt in others:
+            for key, item in listed[attempt.inventory].items.items():
                 if items.setdefault(key, item).fields != item.fields:
                     doubtful.add(key)
             doubtful.update(key for key in attempt.plain if self._is_other(key, sizes or {}))

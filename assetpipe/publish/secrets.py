@@ -133,8 +133,8 @@ _RULES = (
         "ghp_ gho_ ghu_ ghs_ ghr_",
         rb"gh[pousr]_(?P<body>[A-Za-z0-9]{36,255})",
     ),
-    _token("a GitHub token", "pat_", rb"github_pat_(?P<body>[A-Za-z0-9_]{50,255})", 7),
-    _token("a GitLab token", "pat-", rb"glpat-(?P<body>[A-Za-z0-9_-]{20,300})", 2),
+    _token("a GitHub token", "github_pat_", rb"github_pat_(?P<body>[A-Za-z0-9_]{50,255})"),
+    _token("a GitLab token", "glpat-", rb"glpat-(?P<body>[A-Za-z0-9_-]{20,300})"),
     _token(
         "a Slack token",
         "xoxa- xoxb- xoxp- xoxr-",
@@ -181,26 +181,27 @@ _RULES = (
 )
 
 # Looking for one literal takes half a millisecond a megabyte, so looking for each would take
-# eleven. Those of capitals and dots are looked for in the capitals and dots alone, which are a
+# twelve. Those of capitals and dots are looked for in the capitals and dots alone, which are a
 # twelfth of a text, and only where they are there in the text. For the others, letters that tell
-# tokens of one kind apart are made equal, so that one search finds all.
+# tokens of one kind apart are made equal, so that one search finds all. This saves a quarter.
 _MINOR = bytes(byte for byte in range(256) if not (65 <= byte <= 90 or byte == 46))
 _EQUAL = bytes.maketrans(b"ousrhmabn-", b"ppppppppg_")
 
-_View = dict[bytes, list[tuple[bytes, _Rule]]]
+_View = tuple[tuple[bytes, bytes, _Rule], ...]
 
 
 def _by_view() -> tuple[_View, _View]:
-    capitals: _View = {}
-    equal: _View = {}
+    """Return what to look for in capitals and in equal letters, with the literal and its rule."""
+    capitals, equal = {}, {}
     for rule in _RULES:
         for literal in rule.literals:
-            major = literal.translate(None, _MINOR)
-            if len(major) > 2:
-                capitals.setdefault(major, []).append((literal, rule))
+            image = literal.translate(None, _MINOR)
+            if len(image) > 2:
+                capitals[literal] = (image, literal, rule)
             else:
-                equal.setdefault(literal.translate(_EQUAL), []).append((literal, rule))
-    return capitals, equal
+                image = literal.translate(_EQUAL)
+                equal[image, rule.what] = (image, literal, rule)
+    return tuple(capitals.values()), tuple(equal.values())
 
 
 _CAPITALS, _EQUALS = _by_view()
@@ -213,7 +214,7 @@ def find(name: str, data: bytes) -> Secret | None:
     key stores, passwords and states. Formats of images, sounds, fonts and archives are not
     searched.
 
-    Takes two thirds of a second for 100 MB of scripts and style sheets.
+    Takes about 9 ms for a megabyte of scripts and style sheets.
     """
     what = _by_name(name)
     if what:
@@ -243,15 +244,12 @@ def _by_name(name: str) -> str:
 
 def _matches(data: bytes) -> Iterator[tuple[int, str]]:
     view = data.translate(None, _MINOR)
-    for image, meant in _CAPITALS.items():
+    for image, literal, rule in _CAPITALS:
         if image in view:
-            for literal, rule in meant:
-                yield from _first(rule, data, literal, data)
+            yield from _first(rule, data, literal, data)
     view = data.translate(_EQUAL)
-    for image, meant in _EQUALS.items():
-        if image in view:
-            for rule in dict.fromkeys(rule for _, rule in meant):
-                yield from _first(rule, data, image, view)
+    for image, _, rule in _EQUALS:
+        yield from _first(rule, data, image, view)
 
 
 def _first(rule: _Rule, data: bytes, literal: bytes, view: bytes) -> Iterator[tuple[int, str]]:
