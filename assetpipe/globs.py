@@ -10,7 +10,8 @@ _SPECIAL = re.compile(r"[*?\[/]")
 _ANY_FOLDERS, _ALL_BELOW, _ANYTHING = "(?:[^/]+/)*", "/.+", ".*"
 
 
-def _translate(pattern: str) -> str:
+def regex(pattern: str) -> str:
+    """Return the regular expression of a glob, for a whole logical name."""
     # Without a slash inside, a pattern means the name in any folder, as in .gitignore.
     if pattern.endswith("/"):
         pattern += "**"
@@ -69,7 +70,7 @@ def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
         elif pattern[0] == "*" and not _SPECIAL.search(pattern, 1):
             suffixes.append(pattern[1:])
         else:
-            others.append(_translate(pattern))
+            others.append(regex(pattern))
     endings = tuple(suffixes)
     match = re.compile("|".join(f"(?:{other})" for other in others), re.DOTALL).fullmatch
 

@@ -17,6 +17,9 @@ SCHEMA = 1
 FILE_NAME = "manifest.json"
 HISTORY = ".releases"
 """Folder beside the manifest that keeps the manifest of every release, by release id."""
+STATE = ".assetpipe/state.json"
+"""What says at a target that is published to which of its releases is current."""
+STATE_SCHEMA = 1
 
 
 _NONE: Mapping[str, int] = MappingProxyType({})

@@ -125,6 +125,9 @@ _TYPES = {
     ".zst": "application/zstd",
 }
 
+SUFFIXES = tuple(_TYPES)
+"""Suffixes of names, in lower case with their dot, that tell a type."""
+
 _NAMED = {
     # Files that the web asks for by a fixed name without a telling suffix.
     "apple-app-site-association": "application/json",

@@ -15,17 +15,20 @@ PACKAGE = Path(assetpipe.__file__).parent
 # Each part of the package, and the parts that it is built on.
 BUILT_ON = {
     "shared": set(),
+    "objectstore": {"shared"},
     "__init__": {"serve", "shared"},
     "kinds": {"shared"},
     "build": {"kinds", "shared"},
-    "publish": {"build", "kinds", "shared"},
+    "publish": {"build", "kinds", "objectstore", "shared"},
     "dev": {"publish", "build", "kinds", "shared"},
     "cli": {"dev", "publish", "build", "kinds", "flask", "serve", "shared"},
-    "serve": {"shared"},
+    "serve": {"objectstore", "shared"},
     "flask": {"serve", "shared"},
     "django": {"serve", "shared"},
 }
 THIRD_PARTY = {
+    "boto3": {"objectstore"},
+    "botocore": {"objectstore", "publish"},
     "brotli": {"build"},
     "click": {"cli"},
     "django": {"django"},
@@ -33,6 +36,7 @@ THIRD_PARTY = {
     "flask": {"cli", "flask"},
     "jinja2": {"flask"},
     "markupsafe": {"flask"},
+    "obstore": {"objectstore"},
     "prometheus_client": {"serve"},
     "quart": {"flask"},
     "rcssmin": {"kinds"},
@@ -40,7 +44,7 @@ THIRD_PARTY = {
     "werkzeug": {"cli", "flask"},
     "zstandard": {"build"},
 }
-WRITERS = {"build/cache.py", "build/output.py", "serve/counts.py"}
+WRITERS = {"build/cache.py", "build/output.py", "serve/counts.py", "serve/remote.py"}
 
 FILES = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
 MODULES = [pytest.param(name, id=name) for name in FILES]

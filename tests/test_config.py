@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from assetpipe.build import Config, Root, load_config
+from assetpipe.destination import Destination
 from assetpipe.errors import ConfigError
 from tests.site import Tree, assets, command, plant
 
@@ -213,6 +214,10 @@ WRONG: list[Any] = [
     pytest.param("lock_timeout", "nan", "is not a number of seconds", id="lock_timeout: NaN"),
     pytest.param("lock_timeout", "'1'", "'1' is not a number of seconds", id="lock_timeout: text"),
 ]
+WRONG += [
+    pytest.param("publish", "3", "is not a table of destinations", id="publish: a number"),
+    pytest.param("publish", "{x = 3}", "is not a table of keys", id="publish: a name"),
+]
 KEYS = {field for field in Config.__dataclass_fields__ if field != "roots"}
 
 
@@ -372,3 +377,88 @@ def test_a_value_in_python_is_checked_like_one_in_a_file() -> None:
     """``Config`` is the same door."""
     with pytest.raises(ConfigError, match="'yes' is not true or false"):
         Config(minify="yes")  # type: ignore[arg-type]
+
+
+# What a destination must not be: a key, its value as TOML, and what the error says.
+WRONG_DESTINATIONS: list[Any] = [
+    pytest.param("target", "3", "3 is not a string", id="target"),
+    pytest.param("target", "'ftp://x/y'", "cannot publish to", id="target: a scheme"),
+    pytest.param("url", "3", "3 is not a string", id="url"),
+    pytest.param("encodings", "'both'", "unknown way to publish encodings", id="encodings"),
+    pytest.param("endpoint_url", "3", "is not a string", id="endpoint_url"),
+    pytest.param("region", "3", "is not a string", id="region"),
+    pytest.param("profile", "[]", "is not a string", id="profile"),
+    pytest.param("role_arn", "1.5", "is not a string", id="role_arn"),
+    pytest.param("addressing", "'host'", "unknown addressing", id="addressing"),
+    pytest.param("checksums", "'md5'", "unknown checksum 'md5'", id="checksums"),
+    pytest.param("acl", "true", "is not a string", id="acl"),
+    pytest.param("invalidate", "3", "is not a list of", id="invalidate"),
+    pytest.param("allow", "3", "is not a list of globs", id="allow"),
+    pytest.param("record", "'no'", "is not true or false", id="record"),
+    pytest.param("keep", "0", "is not a whole number of 1 or more", id="keep"),
+    pytest.param("younger_than", "'a month'", "is not a time span", id="younger_than"),
+    pytest.param("grace", "-1", "is not a time span", id="grace"),
+    pytest.param("max_delete", "'150%'", "is not a share", id="max_delete: too much"),
+    pytest.param("max_delete", "2", "is not a share", id="max_delete: a number"),
+    pytest.param("connections", "0", "is not a whole number of 1 or more", id="connections"),
+    pytest.param("retries", "-1", "is not a whole number of 0 or more", id="retries"),
+    pytest.param("timeout", "'x'", "is not a time span", id="timeout"),
+    pytest.param("tarjet", "'x'", "unknown key 'tarjet'", id="an unknown key"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "message"), WRONG_DESTINATIONS)
+@pytest.mark.parametrize("file", ["assetpipe.toml", "pyproject.toml"])
+def test_a_wrong_destination_is_an_error_with_its_line(
+    tmp_path: Path, file: str, key: str, value: str, message: str
+) -> None:
+    """Of several destinations, the line is that of the one that is wrong."""
+    section = "tool.assetpipe." if file == "pyproject.toml" else ""
+    target = "" if key == "target" else "target = 's3://bucket'"
+    text = (
+        f"[{section}publish.test]\n{key} = 'not this'\ntarget = 'x'\n"
+        f"[{section}publish.live]\n{target}\n{key} = {value}\n"
+    )
+    lines = text.splitlines()
+    lines[1] = "url = 'https://a.b'"
+    path = plant(tmp_path, {file: "\n".join(lines) + "\n"}) / file
+    with pytest.raises(ConfigError, match=message) as raised:
+        load_config(tmp_path, {})
+    assert raised.value.where == f"{path}:6"
+    assert raised.value.hint
+
+
+def test_every_key_of_a_destination_has_a_wrong_value_in_the_table() -> None:
+    """A new key comes with its row."""
+    fields = set(Destination.__dataclass_fields__)
+    assert {row.values[0] for row in WRONG_DESTINATIONS} == fields | {"tarjet"}
+
+
+def test_a_destination_needs_a_target(tmp_path: Path) -> None:
+    """Without it there is nowhere to publish to."""
+    path = plant(tmp_path, {"assetpipe.toml": "\n[publish.live]\nurl = 'https://x.y'\n"})
+    with pytest.raises(ConfigError, match="has no `target`") as raised:
+        load_config(tmp_path, {})
+    assert raised.value.where == f"{path / 'assetpipe.toml'}:2"
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        pytest.param("younger_than", '"30d"', 30 * 86400.0, id="days"),
+        pytest.param("grace", '"90m"', 5400.0, id="minutes"),
+        pytest.param("grace", "0", 0.0, id="seconds"),
+        pytest.param("timeout", '"1.5s"', 1.5, id="a fraction"),
+        pytest.param("max_delete", '"25%"', 0.25, id="per cent"),
+        pytest.param("max_delete", "1", 1.0, id="all of it"),
+        pytest.param("invalidate", '"cloudfront:E1"', ("cloudfront:E1",), id="one of a list"),
+    ],
+)
+def test_spellings_of_a_destinations_values(
+    tmp_path: Path, key: str, text: str, value: object
+) -> None:
+    """Time spans and shares as people write them."""
+    plant(tmp_path, {"assetpipe.toml": f"[publish.live]\ntarget = 'out'\n{key} = {text}\n"})
+    destination = load_config(tmp_path, {}).publish["live"]
+    assert getattr(destination, key) == value
+    assert destination.target == str(tmp_path / "out")

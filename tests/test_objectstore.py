@@ -25,6 +25,8 @@ from assetpipe.destination import Destination
 from assetpipe.errors import AssetpipeError, ConfigError, InputError, OutsideError
 from assetpipe.objectstore import STORABLE, ConflictError, Store, open_store
 from assetpipe.objectstore.aws import Credentials, service, session
+from assetpipe.objectstore.model import UnconditionalError
+from assetpipe.publish.folder import FolderStore
 from tests.faults import BROKEN, BUSY, DENIED, Answer, Choose, Fault, Faults, every, nth
 from tests.site import clean_environment
 from tests.weed import ACCESS_KEY, SECRET_KEY, SHARED, Weed
@@ -57,9 +59,16 @@ def contract_of_memory(request: pytest.FixtureRequest) -> Store:
     return open_store(Destination(target="memory:///"))
 
 
+def contract_of_folder(request: pytest.FixtureRequest) -> Store:
+    """Return an empty folder as a store."""
+    folder: Path = request.getfixturevalue("tmp_path")
+    return FolderStore(folder / "target")
+
+
 STORES: dict[str, Callable[[pytest.FixtureRequest], Store]] = {
     "weed": contract_of_weed,
     "memory": contract_of_memory,
+    "folder": contract_of_folder,
 }
 
 
@@ -96,6 +105,7 @@ def test_what_is_not_there(store: Store) -> None:
     store.delete([])
 
 
+@pytest.mark.parametrize("store", ["weed", "memory"], indirect=True)
 def test_deleting_takes_what_is_named_and_no_more(store: Store) -> None:
     """Missing ones among them do not stop it."""
     for key in ("a", "b", "b/c", "bb"):
@@ -114,11 +124,24 @@ def test_odd_names(store: Store) -> None:
     assert store.sizes() == {}
 
 
+@pytest.mark.parametrize("store", ["weed", "memory"], indirect=True)
 @pytest.mark.parametrize("key", ["tab\there", "line\nbreak"])
 def test_names_that_no_store_takes(store: Store, key: str) -> None:
     """A control character is refused with the name."""
     with pytest.raises(InputError, match="cannot be the name of an object"):
         store.put(key, b"1", FIELDS)
+
+
+def test_a_service_that_knows_no_conditional_writes_says_so(cloud: Weed, proxy: Faults) -> None:
+    """It is no failure: whoever swaps has to do without."""
+    store = open_store(cloud.destination(f"s3://{SHARED}/{cloud.prefix()}", endpoint_url=proxy.url))
+    proxy.choose = lambda request: (
+        Answer(501, xml("NotImplemented")) if "if-none-match" in request.fields else None
+    )
+    with pytest.raises(UnconditionalError):
+        store.swap("state", b"1", FIELDS, None)
+    proxy.choose = lambda _: None
+    assert content(store, "state") is None
 
 
 def test_swapping(store: Store) -> None:
@@ -641,7 +664,6 @@ SENTENCES: dict[str, tuple[Answer, tuple[str, ...], str, str]] = {
     "busy": (BUSY, EVERYWHERE, "fewer requests", "`connections`"),
     "too many": (Answer(429), ("put", "read", "delete"), "fewer requests", "`connections`"),
     "broken": (BROKEN, EVERYWHERE, "failed (status 500)", "try again later"),
-    "no conditions": (Answer(501, xml("NotImplemented")), ("swap",), "condition", "overwrite"),
     "not implemented": (Answer(501, xml("NotImplemented")), ("put", "delete"), "does not know", ""),
     "another checksum": (Answer(400, xml("BadDigest")), ("put",), "checksum", '"off"'),
     "yet another checksum": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from assetpipe import manifest
 from assetpipe.destination import Destination
 from assetpipe.errors import ConfigError, InputError, ManifestError, OutsideError
+from assetpipe.headers import Headers
+from assetpipe.objectstore.model import Version
 from assetpipe.publish import Put, open_store, releases, rollback
 from assetpipe.publish.folder import folder_of
 from assetpipe.publish.state import KEY, Attempt
@@ -172,6 +175,8 @@ def test_objects_have_their_header_fields(cloud: Weed, tmp_path: Path) -> None:
     )
     assert cloud.head(bucket, f"{style}.br")["ContentEncoding"] == "br"
     assert "CacheControl" not in cloud.head(bucket, "robots.txt")
+    place.publish(make(tmp_path / "out"), minutes=1)
+    assert cloud.head(bucket, "robots.txt")["CacheControl"] == "no-cache"
     assert cloud.head(bucket, KEY)["CacheControl"] == "no-cache"
 
 
@@ -361,6 +366,92 @@ def test_attempts_are_forgotten_after_a_day(tmp_path: Path) -> None:
     assert [item.inventory for item in place.state.condemned] == ["missing"]
 
 
+def test_doubted_header_fields_are_sent_again(cloud: Weed, tmp_path: Path) -> None:
+    """A publish that died may have changed them, and nobody has written down how far it got."""
+    bucket = cloud.bucket()
+    place = Place(cloud.destination(f"s3://{bucket}"))
+    out = make(tmp_path / "out")
+    place.publish(out)
+    before = place.state
+    other = headers(make(tmp_path / "other"), {"css/*": {"Content-Language": "fr"}})
+    record = Place(place.destination)
+    record.publish(other)
+    changed = record.state.releases[-1]
+    dead = Attempt(changed.release, changed.inventory, "dead", moment().at, "bob", ())
+    rewrite(place, releases=before.releases, current=before.current, attempts=(dead,))
+    done = place.publish(out, minutes=1)
+    assert set(by_reason(done.puts).values()) == {"header fields differ"}
+    style = next(put.key for put in done.puts)
+    assert "ContentLanguage" not in cloud.head(bucket, style)
+
+
+# Telling a CDN.
+
+
+@pytest.fixture
+def hook(tmp_path: Path) -> Path:
+    """A program that keeps what it is told, and fails as long as a file is there."""
+    program = tmp_path / "hook.py"
+    program.write_text(
+        "import pathlib, sys\n"
+        "here = pathlib.Path(__file__).parent\n"
+        "(here / 'told').open('a').write(sys.stdin.read().strip() + '\\n')\n"
+        "sys.exit('the CDN is down' if (here / 'down').exists() else 0)\n"
+    )
+    return program
+
+
+def test_the_cdn_is_told_of_plain_files_until_it_has_accepted(tmp_path: Path, hook: Path) -> None:
+    """A failure leaves the release current, and the next publish tells it again, only that."""
+    rule = f"command:{sys.executable} {hook}"
+    place = Place(
+        Destination(target="memory:///", url="https://cdn.test/static/", invalidate=(rule,))
+    )
+    out = make(tmp_path / "out")
+    (tmp_path / "down").touch()
+    with pytest.raises(OutsideError, match="is current, but the CDN was not told of 1 replaced"):
+        place.publish(out)
+    assert place.flaws(out) == []
+    assert [item.keys for item in place.state.pending] == [("robots.txt",)]
+    (tmp_path / "down").unlink()
+    done = place.publish(out, minutes=1)
+    assert (done.puts, len(done.invalidated)) == ((), 1)
+    assert not place.state.pending
+    first, second = (json.loads(line) for line in (tmp_path / "told").read_text().splitlines())
+    assert first == second
+    assert first["urls"] == ["https://cdn.test/static/robots.txt"]
+    place.publish(make(out, css_app_css=b"a{}"), minutes=2)
+    assert len((tmp_path / "told").read_text().splitlines()) == 2, "hashed names need no telling"
+
+
+def test_a_plain_file_is_pending_before_it_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes after a crash knows what a CDN may have kept."""
+    place = Place(Destination(target="memory:///"))
+    place.publish(make(tmp_path / "out"))
+    seen: list[Attempt] = []
+    whole = place.store.put
+
+    def put(key: str, data: bytes, fields: Headers) -> None:
+        if key == "robots.txt":
+            seen.extend(place.state.attempts)
+        whole(key, data, fields)
+
+    monkeypatch.setattr(place.store, "put", put, raising=False)
+    place.publish(make(tmp_path / "out", robots_txt=b"new"))
+    (attempt,) = seen
+    assert attempt.plain == ("robots.txt",)
+
+
+def test_a_rule_that_nobody_understands_stops_before_anything_is_sent(tmp_path: Path) -> None:
+    """Better than a deploy whose last step cannot be done."""
+    place = Place(Destination(target="memory:///", invalidate=("cloudfrond:E1",)))
+    with pytest.raises(ConfigError, match="cloudfrond"):
+        place.publish(make(tmp_path / "out"))
+    assert place.store.sizes() == {}
+
+
 # Releases.
 
 
@@ -436,6 +527,25 @@ class Forgetful:
             place_store = self.whole.__self__  # type: ignore[attr-defined]
             place_store.put(key, data, fields)
             return place_store.read(key).version
+
+
+def test_a_store_that_ignores_tags_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some know how to create only what is not there, and no more."""
+    place = Place(Destination(target="memory:///"))
+    whole, put, read = place.store.swap, place.store.put, place.store.read
+
+    def swap(key: str, data: bytes, fields: Headers, version: Version | None) -> Version:
+        if version is None:
+            return whole(key, data, fields, None)
+        put(key, data, fields)
+        there = read(key)
+        assert there is not None
+        return there.version
+
+    monkeypatch.setattr(place.store, "swap", swap, raising=False)
+    assert not place.publish(make(tmp_path / "out")).conditional
 
 
 def test_a_store_without_conditional_writes_is_found_out(

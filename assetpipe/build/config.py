@@ -35,6 +35,8 @@ _RUN_SIDE_VARIABLES = {
     "ASSETPIPE_INTEGRITY",
     "ASSETPIPE_IN_FRONT",
     "ASSETPIPE_MANIFEST",
+    "ASSETPIPE_MANIFEST_COPY",
+    "ASSETPIPE_MANIFEST_TIMEOUT",
     "ASSETPIPE_MEMORY",
     "ASSETPIPE_MODE",
     "ASSETPIPE_PRELOAD_HEADERS",
@@ -249,8 +251,10 @@ def _place(file: Path, text: str, *keys: str) -> str:
             found = re.sub(r"[\s\"']", "", f"{section}.{assignment[1]}").lstrip(".")
         else:
             continue
-        if len(found) > len(best) and f"{wanted}.".startswith(f"{found}."):
-            best, number_of_best = found, number
+        # A line may give what is above the key, the key itself, or something below it.
+        shared = wanted if found.startswith(f"{wanted}.") else found
+        if len(shared) > len(best) and f"{wanted}.".startswith(f"{shared}."):
+            best, number_of_best = shared, number
     return f"{file}:{number_of_best}" if best else str(file)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import entry_points
@@ -17,10 +18,11 @@ from assetpipe.build.sources import find, place_of
 from assetpipe.cli.sources import app_config, is_built
 from assetpipe.errors import AssetpipeError, ConfigError, InputError, ManifestError
 from assetpipe.flask.assets import EXTENSION, AppAssets
-from assetpipe.flask.config import manifest_path, mode
+from assetpipe.flask.config import manifest_path, mode, release_place
 from assetpipe.flask.mounts import configured_prefixes, folders, prefix_of
 from assetpipe.manifest import HISTORY, Asset, Manifest, load
 from assetpipe.names import is_fingerprinted, nearest, split_suffix
+from assetpipe.serve.remote import Remote
 
 _BUILD = "run `flask assetpipe build`"
 _SHOWN = 3
@@ -38,7 +40,7 @@ def examine(app: Flask) -> list[Finding]:
     return [
         _mode(app),
         *_release(app),
-        *_settings(app.config),
+        *_settings(app),
         *_front(app),
         *_blueprints(app),
     ]
@@ -64,7 +66,7 @@ def explain(app: Flask, url: str) -> Finding:
     if mode(app) == "source":
         return _mode(app)
     try:
-        manifest = load(manifest_path(app))
+        manifest = release_place(app).load()
     except ManifestError as error:
         return Finding(False, _sentence(error))
     files = {asset.file: each for each, asset in manifest.assets.items()}
@@ -98,14 +100,17 @@ def _mode(app: Flask) -> Finding:
 
 
 def _release(app: Flask) -> Iterator[Finding]:
-    path = manifest_path(app)
+    release = release_place(app)
+    if isinstance(release, Remote):
+        yield from _remote_release(app, release)
+        return
     try:
-        manifest = load(path)
+        manifest = release.load()
     except ManifestError as error:
         # In source mode nobody asks for it.
         yield Finding(mode(app) == "source", _sentence(error))
         return
-    place = place_of(str(path.parent))
+    place = place_of(str(manifest_path(app).parent))
     count = len(manifest.assets)
     yield Finding(True, f"The release {manifest.release} in {place} has {count} assets.")
     made, is_well = _made(app, manifest), mode(app) == "source"
@@ -129,6 +134,20 @@ def _release(app: Flask) -> Iterator[Finding]:
         yield Finding(is_well, f"The release does not have {_listed(missing)}: {_BUILD}.")
 
 
+def _remote_release(app: Flask, remote: Remote) -> Iterator[Finding]:
+    try:
+        manifest = remote.fetch()[1]
+    except ManifestError as error:
+        yield Finding(mode(app) == "source", _sentence(error))
+        with suppress(ManifestError):
+            kept = load(remote.copy)
+            place = place_of(str(remote.copy))
+            yield Finding(True, f"Until then the app uses release {kept.release}, from {place}.")
+        return
+    count = len(manifest.assets)
+    yield Finding(True, f"The release {manifest.release} at {remote.name} has {count} assets.")
+
+
 def _sources(app: Flask) -> list[Source]:
     """Return what a build would build; nothing where the sources are not, as in production.
 
@@ -144,6 +163,8 @@ def _sources(app: Flask) -> list[Source]:
 
 def _made(app: Flask, manifest: Manifest) -> int:
     """Return when the release was made, in nanoseconds."""
+    if release_place(app).is_remote:
+        return sys.maxsize  # nobody can tell
     path = manifest_path(app)
     # A build that finds nothing new renews the second.
     paths = (path, path.parent / HISTORY / f"{manifest.release}.json")
@@ -154,11 +175,18 @@ def _is_newer(source: Source, made: int) -> bool:
     return int(source.signature.split("-")[1]) > made
 
 
-def _settings(config: Mapping[str, object]) -> Iterator[Finding]:
-    cdn_url = config.get("ASSETPIPE_CDN_URL")
-    if cdn_url:
+def _settings(app: Flask) -> Iterator[Finding]:
+    config, is_remote = app.config, release_place(app).is_remote
+    try:
+        cdn_url = _cdn_url(app)
+    except ConfigError as error:
+        yield Finding(False, _sentence(error))
+        return
+    if is_remote:
+        yield Finding(True, f"URLs lead to {cdn_url}; the app serves no files itself.")
+    elif cdn_url:
         yield Finding(True, f"URLs lead to {cdn_url}; the app serves the same files below its own.")
-    if config.get("ASSETPIPE_MANIFEST") and config.get("ASSETPIPE_OUT"):
+    if config.get("ASSETPIPE_MANIFEST") and config.get("ASSETPIPE_OUT") and not is_remote:
         yield Finding(
             False, "ASSETPIPE_OUT is not looked at, as ASSETPIPE_MANIFEST is set: remove one."
         )
@@ -168,12 +196,16 @@ def _settings(config: Mapping[str, object]) -> Iterator[Finding]:
             'ASSETPIPE_CROSSORIGIN is "use-credentials", which browsers refuse where '
             'Access-Control-Allow-Origin is "*": set it to "anonymous".',
         )
-    if config.get("ASSETPIPE_AUTO_RELOAD") is False and cdn_url is None:
+    if is_remote or (config.get("ASSETPIPE_AUTO_RELOAD") is False and cdn_url is None):
         yield Finding(True, "A new release is seen when the app is started again.")
 
 
+def _cdn_url(app: Flask) -> str | None:
+    return release_place(app).base(app.config.get("ASSETPIPE_CDN_URL") or None)
+
+
 def _front(app: Flask) -> Iterator[Finding]:
-    if mode(app) == "source":
+    if mode(app) == "source" or release_place(app).is_remote:
         return
     assets: AppAssets = app.extensions[EXTENSION]
     insists, obstacle = app.config.get("ASSETPIPE_IN_FRONT"), assets.front.obstacle()
@@ -204,7 +236,7 @@ def _blueprints(app: Flask) -> Iterator[Finding]:
                 True, f"The blueprint {name} is left alone, as ASSETPIPE_BLUEPRINTS says."
             )
     try:
-        assets = load(manifest_path(app)).assets
+        assets = release_place(app).load().assets
     except ManifestError:
         return
     for folder in folders(app):
@@ -274,7 +306,7 @@ def _asked(app: Flask, url: str) -> tuple[str, str]:
     """
     split = urlsplit(url)
     path = unquote(split.path)
-    base = unquote(urlsplit(app.config.get("ASSETPIPE_CDN_URL") or "").path)
+    base = unquote(urlsplit(_cdn_url(app) or "").path)
     if base and split.netloc and path.startswith(base):
         return path.removeprefix(base).lstrip("/"), ""
     root = app.config["APPLICATION_ROOT"].rstrip("/")

@@ -12,11 +12,13 @@ import assetpipe
 from assetpipe.cli.build import build_command
 from assetpipe.cli.cache import cache_group
 from assetpipe.cli.clean import clean_command
+from assetpipe.cli.export import export_group
 from assetpipe.cli.prune import prune_command
 from assetpipe.cli.publish import publish_command
 from assetpipe.cli.releases import releases_command, rollback_command
 from assetpipe.cli.report import complain
 from assetpipe.cli.serve import serve_command
+from assetpipe.cli.verify import verify_command
 from assetpipe.errors import AssetpipeError, ConfigError, OutsideError
 
 
@@ -95,6 +97,8 @@ for command in (
     releases_command,
     rollback_command,
     prune_command,
+    verify_command,
+    export_group,
     clean_command,
     cache_group,
 ):

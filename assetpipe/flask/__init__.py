@@ -30,7 +30,8 @@ class AssetPipe:
         """Register with an app: ``url_for`` gives hashed URLs, the static route serves them.
 
         The keys in ``app.config`` are read when the first static URL or file is asked for,
-        except ``ASSETPIPE_URL_PATH``, which is read here; ``None`` and ``""`` mean the default:
+        except ``ASSETPIPE_URL_PATH`` and the URL of a manifest, which are read here; ``None`` and
+        ``""`` mean the default:
 
         - ``ASSETPIPE_MODE``: ``"manifest"``, the default, serves the release; ``"source"``, the
           default when ``app.debug``, leaves Flask as it is.
@@ -38,7 +39,13 @@ class AssetPipe:
           the nearest one at or above ``app.root_path`` with a pyproject.toml or assetpipe.toml.
           Default: the ``out`` of that file, else ``build/static``. Without such a file the
           current folder is looked at, too, since that is where a build without one writes.
-        - ``ASSETPIPE_MANIFEST``: path of the manifest itself, instead of ``ASSETPIPE_OUT``.
+        - ``ASSETPIPE_MANIFEST``: path of the manifest itself, instead of ``ASSETPIPE_OUT``; or the
+          URL that the release was published to, such as ``https://cdn.example.com/static/`` or
+          ``s3://bucket/prefix``. That is read here, and the app serves no files.
+        - ``ASSETPIPE_MANIFEST_TIMEOUT``: seconds that reading the manifest at a URL may take in
+          all. Default: 5.
+        - ``ASSETPIPE_MANIFEST_COPY``: file that keeps the last good manifest of a URL, relative to
+          the project's folder. Default: one in the user's cache folder.
         - ``ASSETPIPE_CDN_URL``: URL below which the release was published. Default: none, the
           app serves it.
         - ``ASSETPIPE_STRICT``: raise an error for a name that the release does not have, instead
@@ -64,6 +71,7 @@ class AssetPipe:
 
         Raises:
             ConfigError: a key is unknown or has a wrong value, or the app is registered already.
+            ManifestError: the manifest at a URL cannot be read, and there is no copy of it.
         """
         if EXTENSION in app.extensions:
             raise ConfigError(

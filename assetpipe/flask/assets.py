@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
@@ -24,17 +25,17 @@ from assetpipe.errors import (
     OutsideError,
     UnknownAssetError,
 )
-from assetpipe.flask.config import auto_reload, check_config, manifest_path, mode
+from assetpipe.flask.config import auto_reload, check_config, mode, release_place
 from assetpipe.flask.front import Front, in_front
 from assetpipe.flask.mounts import APP_MOUNT, Folder, Mount, Mounts, folders
-from assetpipe.manifest import Asset, load
+from assetpipe.manifest import Asset
 from assetpipe.serve.answers import Body
 from assetpipe.serve.counts import URL_FOUND, URL_UNKNOWN, Counts
 from assetpipe.serve.handover import Handover
 from assetpipe.serve.helpers import Helpers
 from assetpipe.serve.links import Preload, link_header
-from assetpipe.serve.project import bundle_members, project_folder
-from assetpipe.serve.release import Current, Release
+from assetpipe.serve.project import bundle_members, is_url, project_folder
+from assetpipe.serve.release import Current, Place, Release
 from assetpipe.serve.resolver import ManifestResolver, Resolver, SourceResolver
 from assetpipe.serve.static import MEMORY, StaticFiles
 from assetpipe.serve.wsgi import content
@@ -120,6 +121,8 @@ class AppAssets:
 
         Raises:
             ConfigError: the configuration is wrong.
+            ManifestError: the manifest lies at a URL, and can be read neither there nor from the
+                last good copy.
         """
         app = self._app
         # Not as globals of the environment: to add one is to create it, and the app may still
@@ -129,8 +132,7 @@ class AppAssets:
         app.view_functions["static"] = self._view
         self._set_automatic_options(False)
         self._add_front()
-        if app.config.get("ASSETPIPE_MODE") == "manifest":
-            _log_broken_manifest(app)
+        self._look_at_release()
 
     def _add_helpers(self) -> None:
         self._app.context_processor(lambda: self._helpers)
@@ -234,12 +236,12 @@ class AppAssets:
         """
         state = self._now()
         if state.release is not None:
-            path = manifest_path(self._app).parent / state.resolver.file(name)
-        else:
-            folder = next((each for each in self._folders() if each.has(name)), None)
-            if folder is None:
-                raise UnknownAssetError(f"no static folder has a file {name!r}")
-            path = folder.file(name)
+            state.resolver.file(name)
+            return self.place.read(state.release.manifest.assets[name])
+        folder = next((each for each in self._folders() if each.has(name)), None)
+        if folder is None:
+            raise UnknownAssetError(f"no static folder has a file {name!r}")
+        path = folder.file(name)
         try:
             return path.read_bytes()
         except OSError as error:
@@ -270,8 +272,18 @@ class AppAssets:
             Markup,
             integrity=bool(config.get("ASSETPIPE_INTEGRITY")),
             crossorigin=config.get("ASSETPIPE_CROSSORIGIN") or None,
-            is_cross_origin=bool(config.get("ASSETPIPE_CDN_URL")),
+            is_cross_origin=bool(config.get("ASSETPIPE_CDN_URL"))
+            or is_url(config.get("ASSETPIPE_MANIFEST")),
         ).table()
+
+    @cached_property
+    def place(self) -> Place:
+        """Where the release lies."""
+        return release_place(self._app)
+
+    @property
+    def _cdn_url(self) -> str | None:
+        return self.place.base(self._app.config.get("ASSETPIPE_CDN_URL") or None)
 
     # What a request asks.
 
@@ -337,20 +349,7 @@ class AppAssets:
             sources = SourceResolver(app.static_url_path or "")
             return _State(sources, None, Mounts(app, ()))
         is_live = auto_reload(app)
-        if self._current is None:
-            sendfile = config.get("ASSETPIPE_SENDFILE")
-            memory = config.get("ASSETPIPE_MEMORY")
-            self._current = Current(
-                manifest_path(app),
-                partial(
-                    StaticFiles,
-                    memory=MEMORY if memory is None else memory,
-                    handover=Handover(sendfile) if sendfile else None,
-                    counts=self.counts,
-                ),
-                auto_reload=is_live,
-                counts=self.counts,
-            )
+        self._current = self._current or self._make_current()
         try:
             release = self._current.get()
         except ManifestError as error:
@@ -359,7 +358,7 @@ class AppAssets:
             return last  # another thread was faster
         if last is None:
             self._warn_of_lost_view()
-        cdn_url = config.get("ASSETPIPE_CDN_URL") or None
+        cdn_url = self._cdn_url
         resolver = ManifestResolver(release.manifest, cdn_url or "/")
         if not is_live:
             fixed, answer = (self._urls, resolver.url) if cdn_url else (self._files, resolver.file)
@@ -372,6 +371,38 @@ class AppAssets:
             strict=bool(config.get("ASSETPIPE_STRICT")),
             is_live=is_live,
         )
+
+    def _make_current(self) -> Current:
+        config = self._app.config
+        sendfile = config.get("ASSETPIPE_SENDFILE")
+        memory = config.get("ASSETPIPE_MEMORY")
+        return Current(
+            self.place,
+            partial(
+                StaticFiles,
+                memory=MEMORY if memory is None else memory,
+                handover=Handover(sendfile) if sendfile else None,
+                counts=self.counts,
+            ),
+            auto_reload=auto_reload(self._app),
+            counts=self.counts,
+        )
+
+    def _look_at_release(self) -> None:
+        """Read a release at a URL, and say at start what the first page would fail with."""
+        app = self._app
+        is_remote = is_url(app.config.get("ASSETPIPE_MANIFEST")) and mode(app) == "manifest"
+        try:
+            if is_remote and self._cdn_url:  # which is an error where there is none
+                self._current = self._make_current()
+                self._current.get()
+            elif app.config.get("ASSETPIPE_MODE") == "manifest":
+                release_place(app).load()
+        except AssetpipeError as error:
+            # The command line has to start: it is how people build, and ask what is wrong.
+            if is_remote and os.environ.get("FLASK_RUN_FROM_CLI") != "true":
+                raise
+            app.logger.error("%s", error)
 
     def _folders(self) -> list[Folder]:
         return list(folders(self._app))
@@ -468,14 +499,6 @@ def _serve_nothing(filename: str) -> ResponseReturnValue:
 def _forbid_storing(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _log_broken_manifest(app: Flask) -> None:
-    """Say at start what the first page would fail with."""
-    try:
-        load(manifest_path(app))
-    except AssetpipeError as error:
-        app.logger.error("%s", error)
 
 
 def _with_cure_for_tests(error: ManifestError) -> ManifestError:

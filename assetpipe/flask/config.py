@@ -12,7 +12,14 @@ from assetpipe.errors import ConfigError
 from assetpipe.manifest import FILE_NAME
 from assetpipe.names import nearest
 from assetpipe.serve.handover import Handover
-from assetpipe.serve.project import DEFAULT_OUT, is_configured, output_folder, project_folder
+from assetpipe.serve.project import (
+    DEFAULT_OUT,
+    is_configured,
+    is_url,
+    output_folder,
+    project_folder,
+)
+from assetpipe.serve.release import TIMEOUT, Place, place
 
 _PREFIX = "ASSETPIPE_"
 
@@ -31,6 +38,10 @@ def _is_bool(value: object) -> bool:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_duration(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
 def _is_blueprints(value: object) -> bool:
@@ -69,9 +80,11 @@ _KEYS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "ASSETPIPE_INTEGRITY": ("True or False", _is_bool),
     "ASSETPIPE_IN_FRONT": ("True or False", _is_bool),
     "ASSETPIPE_MANIFEST": (
-        "the path of a manifest.json",
-        lambda value: _is_path(value) and "://" not in str(value),
+        "the path of a manifest.json, or a URL such as https://cdn.example.com/static/",
+        lambda value: is_url(value) or (_is_path(value) and "://" not in str(value)),
     ),
+    "ASSETPIPE_MANIFEST_COPY": ("a path", _is_path),
+    "ASSETPIPE_MANIFEST_TIMEOUT": ("a number of seconds above 0", _is_duration),
     "ASSETPIPE_MEMORY": ("a number of bytes", _is_count),
     "ASSETPIPE_MODE": ('"manifest" or "source"', lambda value: value in ("manifest", "source")),
     "ASSETPIPE_OUT": ("a path", _is_path),
@@ -120,11 +133,27 @@ def auto_reload(app: ConfiguredApp) -> bool:
     return configured if isinstance(configured, bool) else app.debug
 
 
+def release_place(app: ConfiguredApp) -> Place:
+    """Return where the release of an app lies.
+
+    Raises:
+        ConfigError: it is a URL that cannot be read.
+    """
+    config = app.config
+    manifest = config.get("ASSETPIPE_MANIFEST")
+    copy = config.get("ASSETPIPE_MANIFEST_COPY")
+    return place(
+        manifest if is_url(manifest) else manifest_path(app),
+        timeout=config.get("ASSETPIPE_MANIFEST_TIMEOUT") or TIMEOUT,
+        copy=project_folder(Path(app.root_path)) / copy if copy else None,
+    )
+
+
 def manifest_path(app: ConfiguredApp) -> Path:
-    """Return where the manifest of an app is."""
+    """Return where on this machine the manifest of an app is, or a build writes it."""
     project = project_folder(Path(app.root_path))
     manifest = app.config.get("ASSETPIPE_MANIFEST")
-    if manifest:
+    if manifest and not is_url(manifest):
         return project / Path(manifest)
     out = app.config.get("ASSETPIPE_OUT")
     if is_configured(project):

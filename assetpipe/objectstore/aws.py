@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
@@ -112,6 +113,7 @@ class Credentials:
         self._names = destination.profile, destination.role_arn
         self._frozen: Callable[[], Any] | None = None
         if not _is_in_environment(destination):
+            _boto3()
             with failures.of_credentials(*self._names):
                 found = session(destination).get_credentials()
                 if found is None:
@@ -169,22 +171,24 @@ def session(destination: Destination) -> Any:
         OutsideError: the profile does not exist or cannot be read.
         MissingExtraError: boto3 is not installed.
     """
-    boto3 = need("boto3", feature="publishing with AWS credentials", extra="publish")
-    core = need("botocore.session", feature="publishing with AWS credentials", extra="publish")
+    boto3 = _boto3()
+    core = import_module("botocore.session")
     profile, region = destination.profile or None, known_region(destination) or None
     with failures.of_credentials(destination.profile, destination.role_arn):
+        own = core.Session(profile=profile)
         if destination.role_arn:
-            basis = core.Session(profile=profile)
-            own = core.Session(profile=profile)
-            own.register_component("credential_provider", _assume(basis, destination.role_arn))
-        else:
-            own = core.Session(profile=profile)
+            role = _assume(core.Session(profile=profile), destination.role_arn, region)
+            own.register_component("credential_provider", role)
         return boto3.Session(botocore_session=own, region_name=region)
 
 
-def _assume(basis: Any, role_arn: str) -> _Assumed:
-    module: ModuleType = need("botocore.credentials", feature="a role", extra="publish")
-    region = basis.get_config_variable("region") or DEFAULT_REGION
+def _boto3() -> ModuleType:
+    return need("boto3", feature="publishing with AWS credentials", extra="publish")
+
+
+def _assume(basis: Any, role_arn: str, region: str | None) -> _Assumed:
+    module = import_module("botocore.credentials")
+    region = region or basis.get_config_variable("region") or DEFAULT_REGION
     source = basis.get_credentials()
     if source is None:
         raise failures.no_credentials(basis.profile or "")
@@ -208,7 +212,8 @@ def client(destination: Destination, at: Service) -> Any:
         OutsideError: there are no credentials.
         MissingExtraError: boto3 is not installed.
     """
-    config = need("botocore.config", feature="changing header fields", extra="publish").Config(
+    own = session(destination)
+    config = import_module("botocore.config").Config(
         s3={"addressing_style": "virtual" if at.virtual else "path"},
         retries={"mode": "standard", "total_max_attempts": destination.retries + 1},
         connect_timeout=destination.timeout,
@@ -219,6 +224,4 @@ def client(destination: Destination, at: Service) -> Any:
         response_checksum_validation="when_required",
     )
     with failures.of_credentials(destination.profile, destination.role_arn):
-        return session(destination).client(
-            "s3", endpoint_url=at.endpoint, region_name=at.region, config=config
-        )
+        return own.client("s3", endpoint_url=at.endpoint, region_name=at.region, config=config)

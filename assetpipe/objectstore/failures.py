@@ -60,8 +60,10 @@ _REGION = re.compile(r"expecting '([a-z0-9-]+)'")
 _ACTION = re.compile(r"not authorized to perform:? (s3:\w+)")
 # All that obstore says of Amazon's 301, whose body it does not read.
 _REDIRECTED = "redirect without LOCATION"
-# Durations differ from run to run, and say nothing.
-_NOISE = re.compile(r"^Generic \w+ error: | in [\d.]+(?:ns|µs|ms|s)\b")
+# Google's and Azure's credentials are obstore's own business, down to asking the machine's host.
+_NO_LOGIN = "Error performing token request"
+# Durations differ from run to run, and pages are for browsers.
+_NOISE = re.compile(r"^Generic \w+ error: | in [\d.]+(?:ns|µs|ms|s)\b|: <.*")
 
 
 def answer_of(error: Exception) -> Answer:
@@ -93,7 +95,15 @@ def is_passing(error: Exception) -> bool:
     answer = answer_of(error)
     if not answer.status:
         return _transport(answer) in {"timeout", "broken", "refused"}
+    if answer.code == "RequestTimeout":  # a 400 of Amazon's: what was sent came too slowly
+        return True
     return answer.status == 429 or (answer.status >= 500 and answer.status != 501)
+
+
+def is_unconditional(error: Exception) -> bool:
+    """Say whether the service does not know conditional writes."""
+    answer = answer_of(error)
+    return answer.status == 501 or answer.code == "NotImplemented"
 
 
 _NO_BUCKET = {"NoSuchBucket", "ContainerNotFound"}
@@ -105,6 +115,7 @@ _DENIED = {
     "InsufficientAccountPermissions",
 }
 _BUSY = {"SlowDown", "ServiceUnavailable", "ServerBusy", "TooManyRequests", "RequestLimitExceeded"}
+_UNAUTHENTICATED = {"AuthenticationFailed", "AuthenticationRequired", "InvalidAuthenticationInfo"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
 _WRONG_REGION = {
     "AuthorizationHeaderMalformed",
@@ -138,6 +149,10 @@ _CODES = {
     ),
     "KeyTooLongError": ("the name is too long for the service", "shorten the file's name"),
     "QuotaExceeded": ("the quota is used up", "look at the provider's console"),
+    "RequestTimeout": (
+        "the service did not get the request in time",
+        "try again, or with fewer `connections`",
+    ),
     "RequestTimeTooSkewed": (
         "the clock of this machine is wrong, so the service refuses its signatures",
         "set the clock; services allow it to be fifteen minutes off",
@@ -149,14 +164,14 @@ _CODES = {
 }
 
 _TRANSPORT = {
-    "name": ("there is no server of this name", "look at {settings} and at the network"),
+    "name": ("there is no server of this name", "look at `endpoint_url` and at the network"),
     "refused": (
         "nothing answers at {endpoint}",
-        "look at {settings}; is the service running?",
+        "look at `endpoint_url`; is the service running?",
     ),
     "certificate": (
         "the certificate of {endpoint} cannot be trusted",
-        "look at {settings}; a certificate of your own must be known to the system",
+        "look at `endpoint_url`; a certificate of your own must be known to the system",
     ),
     "protocol": (
         "{endpoint} does not speak TLS",
@@ -197,10 +212,11 @@ def explain(answer: Answer, operation: Operation, scene: Scene) -> OutsideError:
 
 def of_settings(error: Exception, scene: Scene) -> ConfigError:
     """Return the sentence for a store that cannot even be opened."""
+    is_s3 = scene.location.scheme == "s3"
     return ConfigError(
         f"cannot open the store: {answer_of(error).message}",
         where=scene.location.name,
-        hint=_sign_in(scene),
+        hint="look at what the environment has for AWS_" if is_s3 else _sign_in(scene),
     )
 
 
@@ -212,6 +228,10 @@ def _explanation(answer: Answer, operation: Operation, scene: Scene) -> tuple[st
         return f"there is no bucket {bucket}", "create it, or look at the target's spelling"
     if code in _WRONG_REGION or answer.status in {301, 307} or _REDIRECTED in answer.message:
         return _wrong_region(answer, scene)
+    if code in _UNAUTHENTICATED or answer.status == 401:
+        return "the service does not take the credentials", _sign_in(scene)
+    if _NO_LOGIN in answer.message:
+        return "there are no credentials", _sign_in(scene)
     if code in _EXPIRED:
         return "the session has expired", _log_in(scene.profile)
     if code in _DENIED:
@@ -220,21 +240,18 @@ def _explanation(answer: Answer, operation: Operation, scene: Scene) -> tuple[st
         hint = 'try again; if it goes on, the service does not take checksums: `checksums = "off"`'
         return "the service found another checksum than was sent", hint
     if answer.status == 501 or code == "NotImplemented":
-        return _not_implemented(operation)
+        return "the service does not know this operation", None
     if code in _BUSY or answer.status in {429, 503}:
         hint = "try again later, or with fewer `connections`; what was sent is there already"
         return "the service asks for fewer requests", hint
     if answer.status >= 500:
         hint = "try again later; what was sent before is there already"
         return f"the service failed (status {answer.status})", hint
-    if answer.status == 401:
-        return "the service does not take the credentials", _sign_in(scene)
     if answer.status == 403:
         return _denied(answer, operation, scene)
     if kind := _transport(answer):
         sentence, cure = _TRANSPORT[kind]
-        names = {"endpoint": scene.endpoint or "the service", "settings": "`endpoint_url`"}
-        return sentence.format(**names), cure.format(**names)
+        return sentence.format(endpoint=scene.endpoint or "the service"), cure
     named = f"{code}: {answer.message}" if code else answer.message
     return f"the store answered: {named}", None
 
@@ -248,15 +265,6 @@ def _wrong_region(answer: Answer, scene: Scene) -> tuple[str, str]:
     return f"the bucket is not in the region {scene.region}", f"say `region`; `{ask}` tells it"
 
 
-def _not_implemented(operation: Operation) -> tuple[str, str | None]:
-    if operation == "swap":
-        hint = (
-            "two publishes at once could overwrite each other: update the service, or use another"
-        )
-        return "the service cannot replace an object on condition that nobody else did", hint
-    return "the service does not know this operation", None
-
-
 def _log_in(profile: str) -> str:
     command = f"aws sso login --profile {profile}" if profile else "aws sso login"
     return f"run `{command}`, or get new temporary credentials"
@@ -264,9 +272,10 @@ def _log_in(profile: str) -> str:
 
 def _sign_in(scene: Scene) -> str:
     return {
-        "gs": "run `gcloud auth application-default login`, "
-        "or set GOOGLE_APPLICATION_CREDENTIALS to a key file",
-        "az": "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or log in with `az`",
+        "gs": "run `gcloud auth application-default login`, set GOOGLE_APPLICATION_CREDENTIALS "
+        "to a key file, or GOOGLE_BEARER_TOKEN to what `gcloud auth print-access-token` prints",
+        "az": "set AZURE_STORAGE_ACCOUNT_NAME, and AZURE_STORAGE_ACCOUNT_KEY or "
+        "AZURE_STORAGE_SAS_KEY",
     }.get(scene.location.scheme, _log_in(scene.profile))
 
 
@@ -310,7 +319,8 @@ def _denied(answer: Answer, operation: Operation, scene: Scene) -> tuple[str, st
     if scene.acl and operation in {"put", "swap", "copy"} and not told:
         actions += ("s3:PutObjectAcl",)
     message = f"not allowed to {verb}: {' or '.join(actions)} is missing"
-    hint = f"allow it by the policy {_policy(actions, scene)}"
+    way = "allow it by the policy" if scene.is_amazon else "let the key do it; as a policy of AWS:"
+    hint = f"{way} {_policy(actions, scene)}"
     if "s3:ListBucket" in actions and operation == "read":
         hint += "; without s3:ListBucket an object that is not there looks forbidden"
     return message, hint

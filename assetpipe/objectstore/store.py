@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from assetpipe.errors import ConfigError, InputError, OutsideError, need
 from assetpipe.headers import Headers
 from assetpipe.objectstore import aws, failures
 from assetpipe.objectstore.location import Location, locate
-from assetpipe.objectstore.model import ConflictError, Store, Stored, Version
+from assetpipe.objectstore.model import ConflictError, Store, Stored, UnconditionalError, Version
 
 _PARAMETERS = {
     "cache-control": "CacheControl",
@@ -35,9 +36,9 @@ _Result = TypeVar("_Result")
 _WHOLE = 32 * 1024 * 1024  # bytes
 _PART = 8 * 1024 * 1024  # bytes
 _CONNECTING = 10.0  # seconds
-# A request is signed once and repeated as it is; Amazon takes signatures for fifteen minutes.
+# obstore signs a request once and repeats it as it is; signatures age.
 _RETRYING = 290.0  # seconds
-_FIRST_PAUSE = 0.1  # seconds, doubled after each attempt
+_FIRST_PAUSE = 0.1  # seconds, three times as long after each attempt
 _LONGEST_PAUSE = 15.0  # seconds
 
 
@@ -74,44 +75,44 @@ class _ObjectStore:
         exceptions = need("obstore.exceptions", feature="object storage", extra="publish")
         self._base_error: type[Exception] = exceptions.BaseError
         self._conflicts = (exceptions.AlreadyExistsError, exceptions.PreconditionError)
-        # What obstore does not repeat, or must not, is done by a client that repeats nothing.
-        self._objects = self._client(destination.retries, {})
-        self._once = self._client(0, {}) if location.scheme != "memory" else self._objects
-        self._puts, self._swaps = self._objects, self._once
-        if destination.acl:
-            acl = {"x-amz-acl": destination.acl}
-            self._puts, self._swaps = self._client(destination.retries, acl), self._client(0, acl)
+        # Repeating is done here: obstore does not repeat all that it could, and the swap that it
+        # repeats may be its own. Only the parts of a large object are left to it.
+        acl = {"x-amz-acl": destination.acl} if destination.acl else {}
+        self._objects = self._client(0, {})
+        self._puts = self._client(0, acl) if acl else self._objects
+        # In memory every client would be a store of its own.
+        is_near = location.scheme == "memory"
+        self._parts = self._objects if is_near else self._client(destination.retries, acl)
 
     def read(self, key: str) -> Stored | None:
         """Return an object; ``None`` where there is none."""
+        path = self._path(key)
+
+        def get() -> tuple[bytes, Any]:
+            got = self._obstore.get(self._objects, path)
+            return bytes(got.bytes()), got.meta
+
         with self._failing("read", key):
             try:
-                got = self._obstore.get(self._objects, self._path(key))
-                data = bytes(got.bytes())
+                data, meta = self._repeated(get)
             except FileNotFoundError as error:
                 if failures.is_bucket_missing(error):
                     raise
                 return None
-        if len(data) != got.meta["size"]:
-            raise OutsideError(
-                f"came back as {len(data):,} bytes instead of {got.meta['size']:,}",
-                where=self._location.where(key),
-                hint="the connection broke off: try again",
-            )
-        return Stored(data, (got.meta["e_tag"], got.meta["version"]))
+        return Stored(data, (meta["e_tag"], meta["version"]))
 
     def put(self, key: str, data: bytes, fields: Headers) -> None:
         """Store an object, whole or not at all, replacing what is there."""
-        is_large = len(data) > _WHOLE
+        path, attributes = self._path(key), _attributes(fields)
         with self._failing("put", key):
-            self._obstore.put(
-                self._puts,
-                self._path(key),
-                data,
-                attributes=dict(fields),
-                use_multipart=is_large,
-                chunk_size=_PART,
-            )
+            if len(data) > _WHOLE:
+                self._obstore.put(self._parts, path, data, attributes=attributes, chunk_size=_PART)
+            else:
+                self._repeated(
+                    lambda: self._obstore.put(
+                        self._puts, path, data, attributes=attributes, use_multipart=False
+                    )
+                )
 
     def put_fields(self, key: str, fields: Headers) -> bool:
         """Say that the store cannot replace header fields only."""
@@ -125,12 +126,15 @@ class _ObjectStore:
 
         Raises:
             ConflictError: it is not.
+            UnconditionalError: the service does not know conditional writes.
         """
         for attempt in range(self._destination.retries + 1):
             with self._failing("swap", key):
                 try:
                     return self._swap(key, data, fields, version)
                 except self._base_error as error:
+                    if failures.is_unconditional(error):
+                        raise UnconditionalError(key) from None
                     if not failures.is_passing(error):
                         raise
                     _pause(attempt)
@@ -157,10 +161,10 @@ class _ObjectStore:
                 )
         try:
             done = self._obstore.put(
-                self._swaps,
+                self._puts,
                 self._path(key),
                 data,
-                attributes=dict(fields),
+                attributes=_attributes(fields),
                 mode=mode,
                 use_multipart=False,
             )
@@ -177,7 +181,7 @@ class _ObjectStore:
 
     def _list(self) -> dict[str, int]:
         prefix = self._location.prefix
-        found = self._obstore.list(self._once, prefix or None, chunk_size=1000)
+        found = self._obstore.list(self._objects, prefix or None, chunk_size=1000)
         return {
             entry["path"].removeprefix(prefix): entry["size"] for chunk in found for entry in chunk
         }
@@ -192,7 +196,7 @@ class _ObjectStore:
     def _delete(self, key: str) -> None:
         with self._failing("delete", key):
             try:
-                self._repeated(lambda: self._obstore.delete(self._once, self._path(key)))
+                self._repeated(lambda: self._obstore.delete(self._objects, self._path(key)))
             except FileNotFoundError as error:
                 if failures.is_bucket_missing(error):
                     raise
@@ -274,8 +278,15 @@ class _ObjectStore:
         return failures.Scene(self._location, key, endpoint=endpoint)
 
 
+def _attributes(fields: Headers) -> dict[str, str]:
+    # Spelled otherwise, a field would become metadata of the user's own.
+    return {name.title(): value for name, value in fields}
+
+
 def _pause(attempt: int) -> None:
-    time.sleep(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))
+    # Not all at the same time again: the service may have failed for just that.
+    longest = min(_FIRST_PAUSE * 3**attempt, _LONGEST_PAUSE)
+    time.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - nobody gains by guessing it
 
 
 class _AmazonStore(_ObjectStore):
@@ -293,9 +304,10 @@ class _AmazonStore(_ObjectStore):
         values = {_PARAMETERS[name.lower()]: value for name, value in fields}
         if self._destination.acl:
             values["ACL"] = self._destination.acl  # a copy does not keep that of its source
+        client = self._boto()
         try:
             with failures.of_boto(self._scene(key), "copy"):
-                self._boto().copy_object(
+                client.copy_object(
                     Bucket=bucket,
                     Key=path,
                     CopySource={"Bucket": bucket, "Key": path},
@@ -310,7 +322,7 @@ class _AmazonStore(_ObjectStore):
         """Delete objects, a thousand in a request; one that is not there is no error."""
         paths = [self._path(key) for key in sorted(keys)]
         with self._failing("delete"):
-            self._repeated(lambda: self._obstore.delete(self._once, paths))
+            self._repeated(lambda: self._obstore.delete(self._objects, paths))
 
     def _client(self, retries: int, headers: dict[str, str]) -> Any:
         bucket, at = self._location.bucket, self._service

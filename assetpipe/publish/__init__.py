@@ -3,7 +3,7 @@
 from assetpipe.publish.plan import Put
 from assetpipe.publish.prune import Pruned, prune
 from assetpipe.publish.release import Moment, Progress, Published, publish
-from assetpipe.publish.rollback import RolledBack, releases, rollback
+from assetpipe.publish.releases import RolledBack, current, releases, rollback
 from assetpipe.publish.target import open_store
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Published",
     "Put",
     "RolledBack",
+    "current",
     "open_store",
     "prune",
     "publish",

@@ -19,7 +19,7 @@ from assetpipe.destination import Destination
 from assetpipe.errors import ConfigError, OutsideError
 from assetpipe.headers import Headers
 from assetpipe.objectstore.model import ConflictError, Stored, Version
-from assetpipe.publish.state import State
+from assetpipe.publish.state import KEY, State
 
 _LOCK_TIMEOUT = 60.0  # seconds; it is held for as long as two files take to be renamed
 
@@ -82,14 +82,18 @@ class FolderStore:
             there = self.read(key)
             is_same = (there.version if there else None) == version
             if is_same:
-                current = State.parse(data, where=key).current
-                release = self.read(f"{manifest.HISTORY}/{current}.json") if current else None
-                if release is not None and release != self.read(manifest.FILE_NAME):
-                    output.put(manifest.FILE_NAME, release.data)
+                if key == KEY:
+                    self._show(State.parse(data, where=key).current, output)
                 output.put(key, data)
         if not is_same:
             raise ConflictError
         return _version(data)
+
+    def _show(self, release: str, output: Output) -> None:
+        """Let servers find a release."""
+        data = self.read(f"{manifest.HISTORY}/{release}.json") if release else None
+        if data is not None and data != self.read(manifest.FILE_NAME):
+            output.put(manifest.FILE_NAME, data.data)
 
     def sizes(self) -> dict[str, int]:
         """Look at every file."""

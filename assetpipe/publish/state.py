@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
 from assetpipe.errors import OutsideError
+from assetpipe.manifest import STATE, STATE_SCHEMA
 
-SCHEMA = 1
-FOLDER = ".assetpipe"
+KEY = STATE
+FOLDER = KEY.partition("/")[0]
 """Folder of a target that holds its state, and what the state refers to."""
-KEY = f"{FOLDER}/state.json"
 
 _ABANDONED = timedelta(days=1)  # no publish takes so long
 _ABOUT = "Written by assetpipe publish: which release is current, and which others are kept."
@@ -137,7 +137,7 @@ class State:
 
     def render(self) -> bytes:
         """Return the state as JSON."""
-        document = {"about": _ABOUT, "schema": SCHEMA, **asdict(self)}
+        document = {"about": _ABOUT, "schema": STATE_SCHEMA, **asdict(self)}
         return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
 
     @classmethod
@@ -150,9 +150,9 @@ class State:
         try:
             document: Any = json.loads(data)
             schema = document["schema"]
-            if not isinstance(schema, int) or schema > SCHEMA:
+            if not isinstance(schema, int) or schema > STATE_SCHEMA:
                 raise OutsideError(
-                    f"has schema {schema!r}; this assetpipe knows up to {SCHEMA}",
+                    f"has schema {schema!r}; this assetpipe knows up to {STATE_SCHEMA}",
                     where=where,
                     hint="a newer assetpipe publishes there: upgrade this one",
                 )

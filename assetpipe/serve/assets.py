@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from assetpipe.errors import ConfigError, OutsideError, UnknownAssetError
+from assetpipe.errors import ConfigError, UnknownAssetError
 from assetpipe.manifest import FILE_NAME, Asset
 from assetpipe.names import url_path
 from assetpipe.serve import asgi, wsgi
@@ -16,8 +16,8 @@ from assetpipe.serve.counts import URL_FOUND, URL_UNKNOWN, Counts
 from assetpipe.serve.handover import Handover
 from assetpipe.serve.helpers import Helpers
 from assetpipe.serve.links import Preload
-from assetpipe.serve.project import DEFAULT_OUT
-from assetpipe.serve.release import Current, Release
+from assetpipe.serve.project import DEFAULT_OUT, is_url
+from assetpipe.serve.release import TIMEOUT, Current, Release, place
 from assetpipe.serve.resolver import ManifestResolver
 from assetpipe.serve.static import MEMORY, StaticFiles
 from assetpipe.serve.tags import SafeString
@@ -31,13 +31,16 @@ T = TypeVar("T", bound=str)
 class Assets:
     """The assets of a release.
 
-    The manifest is read at the first use. Nothing here needs a framework; Flask and Django have
-    sides of their own, ``assetpipe.flask`` and ``assetpipe.django``.
+    The manifest is read at the first use, one at a URL at once. Nothing here needs a framework;
+    Flask and Django have sides of their own, ``assetpipe.flask`` and ``assetpipe.django``.
 
     Args:
-        out: the output folder of the build.
+        out: the output folder of the build; or where a release was published to, such as
+            ``https://cdn.example.com/static/`` or ``s3://bucket/prefix``: then the files are
+            there, and nothing is served from here.
         prefix: path below which ``wsgi`` and ``asgi`` serve the files.
-        cdn_url: URL below which the release was published, instead of the prefix.
+        cdn_url: URL below which the release was published, instead of the prefix; by default
+            ``out``, where browsers can read that.
         auto_reload: look for a new release at each use, which costs 2 microseconds; otherwise a
             process has to be started again to see one.
         strict: an unknown name is an error; otherwise it gets its plain URL.
@@ -46,9 +49,13 @@ class Assets:
         memory: bytes of small files to keep in memory, per process.
         sendfile: leave larger files to the server in front, by ``X-Accel-Redirect=/internal/``
             or ``X-Sendfile=/srv/static/``.
+        manifest_timeout: seconds that reading the manifest at a URL may take in all.
+        manifest_copy: file that keeps the last good manifest of a URL; by default one in the
+            user's cache folder.
 
     Raises:
         ConfigError: an argument is wrong.
+        ManifestError: the manifest at a URL cannot be read, and there is no copy of it.
 
     Attributes:
         counts: what was counted; see ``assetpipe.serve.metrics``.
@@ -66,6 +73,8 @@ class Assets:
         crossorigin: str | None = None,
         memory: int = MEMORY,
         sendfile: str | None = None,
+        manifest_timeout: float = TIMEOUT,
+        manifest_copy: str | os.PathLike[str] | None = None,
     ) -> None:
         if not prefix.startswith("/"):
             raise ConfigError(
@@ -74,7 +83,12 @@ class Assets:
             )
         self.counts = Counts()
         self._prefix = prefix.rstrip("/") + "/"
-        self._cdn_url = cdn_url
+        self._place = place(
+            out if is_url(out) else Path(out) / FILE_NAME,
+            timeout=manifest_timeout,
+            copy=manifest_copy,
+        )
+        self._cdn_url = self._place.base(cdn_url)
         self._strict = strict
         self._integrity = integrity
         self._crossorigin = crossorigin
@@ -84,11 +98,10 @@ class Assets:
             handover=Handover(sendfile) if sendfile else None,
             counts=self.counts,
         )
-        self._out = Path(out)
-        self._current = Current(
-            self._out / FILE_NAME, files, auto_reload=auto_reload, counts=self.counts
-        )
+        self._current = Current(self._place, files, auto_reload=auto_reload, counts=self.counts)
         self._resolved: tuple[Release, ManifestResolver] | None = None
+        if self._place.is_remote:
+            self._current.get()
 
     def wsgi(self, app: WSGIApplication | None = None) -> WSGIApplication:
         """Return a WSGI application that serves the files, in front of another one.
@@ -153,11 +166,8 @@ class Assets:
             UnknownAssetError: the release has no asset of this name.
             OutsideError: it cannot be read.
         """
-        path = self._out / self._resolver().file(name)
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise OutsideError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        self._resolver().file(name)
+        return self._place.read(self._current.get().manifest.assets[name])
 
     def note_use(self, preload: Preload) -> None:
         """Pass over what a page uses: only a framework knows its response."""

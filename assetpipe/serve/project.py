@@ -13,6 +13,8 @@ DEFAULT_OUT = "build/static"
 # The first that is there counts, as for the build.
 _CONFIG_FILES = ("assetpipe.toml", "pyproject.toml")
 
+_REMOTE = ("https://", "http://", "s3://", "gs://", "az://")
+
 
 def project_folder(start: Path) -> Path:
     """Return the nearest folder at or above ``start`` with a configuration file, else ``start``."""
@@ -34,6 +36,11 @@ def output_folder(project: Path) -> Path:
     if not isinstance(out, str):
         raise ConfigError(f"out is {out!r}, which is not a path", where=where)
     return project / out
+
+
+def is_url(place: object) -> bool:
+    """Say whether a place is one that a release is fetched from, and no path."""
+    return isinstance(place, str) and place.startswith(_REMOTE)
 
 
 def bundle_members(project: Path, bundle: str, sources: Path) -> list[str]:

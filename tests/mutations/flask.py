@@ -114,8 +114,7 @@ MUTATIONS = [
              "            self._warn_of_lost_view()\n", "            pass\n",
              "test_flask.py -k missed_aloud"),
     Mutation("a broken release is found out at the first page only", "flask/assets.py",
-             '        if app.config.get("ASSETPIPE_MODE") == "manifest":\n'
-             "            _log_broken_manifest(app)\n", "", "test_flask.py -k logged_at_start"),
+             "        self._look_at_release()\n", "", "test_flask.py -k logged_at_start"),
     Mutation("a missing page may be kept", "flask/assets.py",
              "        self._change_response(_forbid_storing)\n", "", "test_flask.py -k own_page"),
     # In front of the app
@@ -172,10 +171,11 @@ MUTATIONS = [
     Mutation("a number of bytes may be negative", "flask/config.py",
              " and value >= 0", "", "test_flask.py -k wrong_configuration"),
     Mutation("a number of bytes may be a truth value", "flask/config.py",
-             " and not isinstance(value, bool) and", " and",
+             " and not isinstance(value, bool) and value >= 0", " and value >= 0",
              "test_flask.py -k wrong_configuration"),
     Mutation("the path of the manifest is ignored", "flask/config.py",
-             "    if manifest:\n", "    if False:\n", "test_flask.py -k release_is_found"),
+             "    if manifest and not is_url(manifest):\n", "    if False:\n",
+             "test_flask.py -k release_is_found"),
     Mutation("the current folder is looked at first", "flask/config.py",
              "for folder in (project, Path.cwd())]", "for folder in (Path.cwd(), project)]",
              "test_flask.py -k comes_first"),

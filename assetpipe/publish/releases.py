@@ -1,10 +1,12 @@
-"""Rolling back: making an earlier release the current one, which sends nothing."""
+"""The releases of a target: which there are, and going back to one, which sends nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from assetpipe.errors import ConfigError
+from assetpipe import manifest
+from assetpipe.errors import ConfigError, ManifestError
+from assetpipe.manifest import Manifest
 from assetpipe.objectstore.model import Store
 from assetpipe.publish import inventory
 from assetpipe.publish.journal import Journal
@@ -33,6 +35,23 @@ def releases(store: Store) -> State:
         OutsideError: the store failed.
     """
     return Journal(store).state
+
+
+def current(store: Store) -> Manifest:
+    """Return the manifest of the current release.
+
+    Raises:
+        ManifestError: nothing has been published there.
+        OutsideError: the store failed.
+    """
+    release = releases(store).current
+    key = f"{manifest.HISTORY}/{release}.json"
+    stored = store.read(key) if release else None
+    if stored is None:
+        raise ManifestError(
+            "there is no release", where=store.name, hint="run `assetpipe publish` first"
+        )
+    return manifest.loads(stored.data, where=key)
 
 
 def rollback(store: Store, release: str = "") -> RolledBack:

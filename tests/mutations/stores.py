@@ -1,0 +1,186 @@
+"""Stores of objects."""
+
+from tests.mutations.model import Mutation
+
+MUTATIONS = [
+    Mutation(
+        "a lost answer makes a swap a conflict with oneself",
+        "objectstore/store.py",
+        "if there is not None and there.data == data:",
+        "if False:",
+        "test_objectstore.py -k unheard_is_no_conflict",
+    ),
+    Mutation(
+        "a failed swap is tried over somebody else's",
+        "objectstore/store.py",
+        "if (there.version if there else None) != version:",
+        "if False:",
+        "test_objectstore.py -k somebody_else_did",
+    ),
+    Mutation(
+        "a swap asks for no condition",
+        "objectstore/store.py",
+        "                mode=mode,\n",
+        "",
+        "test_objectstore.py -k swapping_what",
+    ),
+    Mutation(
+        "an object without version is swapped",
+        "objectstore/store.py",
+        "            if not mode:\n",
+        "            if False:\n",
+        "test_objectstore.py -k without_version",
+    ),
+    Mutation(
+        "a missing bucket looks empty",
+        "objectstore/failures.py",
+        "return answer_of(error).code in _NO_BUCKET",
+        "return False",
+        "test_objectstore.py -k 'bucket_that_is_not_there or no_bucket'",
+    ),
+    Mutation(
+        "nothing is tried again",
+        "objectstore/store.py",
+        "                if not failures.is_passing(error):\n                    raise\n"
+        "                _pause(attempt)",
+        "                raise",
+        "test_objectstore.py -k tried_again",
+    ),
+    Mutation(
+        "keys lose their prefix",
+        "objectstore/store.py",
+        "return self._location.prefix + key",
+        "return key",
+        "test_objectstore.py -k 'below_the_prefix or browser'",
+    ),
+    Mutation(
+        "other people's objects are listed",
+        "objectstore/store.py",
+        "prefix or None, chunk_size=1000",
+        "None, chunk_size=1000",
+        "test_objectstore.py -k below_the_prefix",
+    ),
+    Mutation(
+        "header fields become metadata",
+        "objectstore/store.py",
+        "{name.title(): value for",
+        '{f"x-{name}": value for',
+        "test_objectstore.py -k have_their_header_fields",
+    ),
+    Mutation(
+        "replaced header fields are added to the old",
+        "objectstore/store.py",
+        'MetadataDirective="REPLACE"',
+        'MetadataDirective="COPY"',
+        "test_objectstore.py -k header_fields_are_replaced",
+    ),
+    Mutation(
+        "a copy loses the access control list",
+        "objectstore/store.py",
+        'values["ACL"] = self._destination.acl',
+        "pass",
+        "test_objectstore.py -k access_control_list_unless",
+    ),
+    Mutation(
+        "checksums are never sent",
+        "objectstore/store.py",
+        'if wanted == "sha256" else {}',
+        'if wanted == "never" else {}',
+        "test_objectstore.py -k test_checksums",
+    ),
+    Mutation(
+        "checksums are sent everywhere",
+        "objectstore/store.py",
+        '("sha256" if at.is_amazon else "off")',
+        '"sha256"',
+        "test_objectstore.py -k test_checksums",
+    ),
+    Mutation(
+        "the environment turns signing off",
+        "objectstore/store.py",
+        "                skip_signature=False,\n",
+        "",
+        "test_objectstore.py -k does_not_contradict",
+    ),
+    Mutation(
+        "the environment chooses the endpoint",
+        "objectstore/store.py",
+        "                aws_endpoint_url_s3=endpoint,\n",
+        "",
+        "test_objectstore.py -k does_not_contradict",
+    ),
+    Mutation(
+        "a large object goes in one piece",
+        "objectstore/store.py",
+        "if len(data) > _WHOLE:",
+        "if False:",
+        "test_objectstore.py -k goes_in_parts",
+    ),
+    Mutation(
+        "Google's missing objects cannot be deleted",
+        "objectstore/store.py",
+        "self._repeated(lambda: self._obstore.delete(self._objects, self._path(key)))\n"
+        "            except FileNotFoundError as error:\n"
+        "                if failures.is_bucket_missing(error):\n",
+        "self._repeated(lambda: self._obstore.delete(self._objects, self._path(key)))\n"
+        "            except FileNotFoundError as error:\n"
+        "                if True:\n",
+        "test_objectstore.py -k google_and_azure_are_asked",
+    ),
+    Mutation(
+        "the environment's keys go before a profile",
+        "objectstore/aws.py",
+        "return not is_chosen and all(",
+        "return all(",
+        "test_objectstore.py -k test_credentials",
+    ),
+    Mutation(
+        "a role is not assumed",
+        "objectstore/aws.py",
+        "        if destination.role_arn:\n",
+        "        if False:\n",
+        "test_objectstore.py -k role",
+    ),
+    Mutation(
+        "a token of somebody else's is sent",
+        "objectstore/aws.py",
+        '            "token": frozen.token,\n',
+        '            "token": os.environ.get("AWS_SESSION_TOKEN"),\n',
+        "test_objectstore.py -k 'test_credentials or role'",
+    ),
+    Mutation(
+        "names with dots go in the host's",
+        "objectstore/aws.py",
+        'if is_amazon and "." not in bucket else',
+        "if is_amazon else",
+        "test_objectstore.py -k where_requests_go",
+    ),
+    Mutation(
+        "the configured endpoint loses to the environment's",
+        "objectstore/aws.py",
+        'endpoint = destination.endpoint_url or _environment("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")',
+        'endpoint = _environment("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL") or destination.endpoint_url',
+        "test_objectstore.py -k where_requests_go",
+    ),
+    Mutation(
+        "a prefix may climb",
+        "objectstore/location.py",
+        '{".", ".."} & set(segments)',
+        "False",
+        "test_objectstore.py -k settings_that_are_wrong",
+    ),
+    Mutation(
+        "errors tell what is for developers only",
+        "objectstore/failures.py",
+        "text, _, cause = str(error).partition(_TAIL)",
+        'text = cause = str(error).replace("\\n", " ")',
+        "test_objectstore.py -k sentences",
+    ),
+    Mutation(
+        "the policy names the bucket for objects",
+        "objectstore/failures.py",
+        '(on_objects, f"{arn}/{scene.location.prefix}*")',
+        "(on_objects, arn)",
+        "test_objectstore.py -k 'policy or leave'",
+    ),
+]
