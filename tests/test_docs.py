@@ -14,11 +14,13 @@ from flask import Flask, render_template_string
 
 from assetpipe.build.config import Config, load_config
 from assetpipe.cli import main as cli
+from assetpipe.destination import Destination
 from assetpipe.flask import AssetPipe
 from tests.site import Site
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+PUBLISHING = (ROOT / "docs/publishing.md").read_text("utf-8")
 FLASK = (ROOT / "docs/flask.md").read_text("utf-8")
 
 
@@ -83,6 +85,43 @@ def test_configuration_example_is_the_whole_of_it(tmp_path: Path) -> None:
     assert stated == {name for name, f in Config.__dataclass_fields__.items() if f.init}
     (tmp_path / "assetpipe.toml").unlink()
     assert load_config(tmp_path, {}, {"plain": ["robots.txt"]}) == shown
+
+
+def test_configuration_of_destinations_is_the_whole_of_it(tmp_path: Path) -> None:
+    """The document on publishing shows every key with its default."""
+    example = blocks("toml", PUBLISHING)[0]
+    (tmp_path / "assetpipe.toml").write_text(example)
+    shown = load_config(tmp_path, {}).publish["production"]
+    assert shown == Destination(target=shown.target)
+    stated = set(re.findall(r"^(\w+) =", example, re.MULTILINE))
+    assert stated == set(Destination.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("name", ["publishing", "edge"])
+def test_commands_of_the_document_work(name: str, project: Path) -> None:
+    """They stand in the document as they are typed; a folder takes the place of each target."""
+    text = (ROOT / f"docs/{name}.md").read_text("utf-8")
+    (project / "assetpipe.toml").write_text('[publish.production]\ntarget = "live"\n')
+    assert run(project, "-m", "assetpipe", "build").returncode == 0
+    lines = [
+        line.removeprefix("$ ")
+        for block in (*blocks("console", text), *blocks("sh", text))
+        for line in block.splitlines()
+        if "assetpipe " in line
+    ]
+    assert len(lines) > 4
+    for number, line in enumerate(lines):
+        command = line.partition("#")[0].partition(">")[0].split()
+        assert command[0] == "assetpipe"
+        words = [re.sub(r"^(s3|file)://.*", f"./target{number}", word) for word in command[1:]]
+        if words[0] == "rollback":
+            # There has to be something to go back to.
+            (project / "static/more.css").write_text("a { b: c }")
+            run(project, "-m", "assetpipe", "build")
+            run(project, "-m", "assetpipe", "publish", "production")
+        done = run(project, "-m", "assetpipe", *words)
+        expected = 2 if words[0] == "verify" else 0  # it needs a CDN
+        assert done.returncode == expected, f"{line}\n{done.stderr}"
 
 
 def commands(command: click.Command, name: str = "") -> list[str]:

@@ -12,16 +12,21 @@ from assetpipe.errors import ConfigError
 
 ENCODINGS = ("siblings", "identity")
 
+
+def _optional(parse: parsers.Parser) -> parsers.Parser:
+    return lambda value, where, folder: value if value == "" else parse(value, where, folder)
+
+
 _KEYS: dict[str, parsers.Parser] = {
     "target": parsers.text,
     "url": parsers.text,
-    "encodings": parsers.one_of(ENCODINGS, "way to publish encodings"),
+    "encodings": _optional(parsers.one_of(ENCODINGS, "way to publish encodings")),
     "endpoint_url": parsers.text,
     "region": parsers.text,
     "profile": parsers.text,
     "role_arn": parsers.text,
-    "addressing": parsers.one_of(("path", "virtual"), "addressing"),
-    "checksums": parsers.one_of(("sha256", "off"), "checksum"),
+    "addressing": _optional(parsers.one_of(("path", "virtual"), "addressing")),
+    "checksums": _optional(parsers.one_of(("sha256", "off"), "checksum")),
     "acl": parsers.text,
     "invalidate": parsers.globs,
     "allow": parsers.globs,
