@@ -19,6 +19,7 @@ from assetpipe.objectstore.model import Version
 from assetpipe.publish import Put, open_store, releases, rollback
 from assetpipe.publish.folder import folder_of
 from assetpipe.publish.state import KEY, Attempt
+from tests.faults import Faults
 from tests.place import Place, moment
 from tests.release import SITE, write_release
 from tests.site import command, contents
@@ -186,7 +187,13 @@ def test_a_change_of_header_fields_alone_is_seen(cloud: Weed, tmp_path: Path) ->
     place = Place(cloud.destination(f"s3://{bucket}"))
     out = make(tmp_path / "out")
     place.publish(out)
-    done = place.publish(headers(out, {"css/*": {"Content-Language": "fr"}}), minutes=1)
+    changed = headers(out, {"css/*": {"Content-Language": "fr"}})
+    with Faults(cloud.url) as proxy:
+        seen = Place(replace(place.destination, endpoint_url=proxy.url))
+        done = seen.publish(changed, minutes=1)
+    styles = [request for request in proxy.requests if "/css/" in request.path]
+    assert styles
+    assert all("x-amz-copy-source" in request.fields for request in styles)
     assert set(by_reason(done.puts).values()) == {"header fields differ"}
     assert {put.key.partition("/")[0] for put in done.puts} == {"css"}
     for put in done.puts:
@@ -223,7 +230,10 @@ def test_a_damaged_output_folder_is_refused(place: Place, tmp_path: Path) -> Non
     with pytest.raises(InputError, match="not the file that the manifest describes") as caught:
         place.publish(out)
     assert caught.value.where == str(victim)
-    assert place.state.current == ""
+    assert place.store.sizes() == {}
+    victim.unlink()
+    with pytest.raises(InputError, match="not the file that the manifest describes"):
+        place.publish(out)
 
 
 def test_a_torn_file_of_a_folder_is_mended(tmp_path: Path) -> None:
@@ -333,16 +343,27 @@ def test_a_failure_at_any_request_leaves_the_last_release(
     assert position > 9
 
 
-def test_a_plain_file_of_a_dead_publish_does_not_stay(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wrote", "reason"),
+    [
+        pytest.param(b"half a deploy", "size differs", id="another size"),
+        pytest.param(SITE["robots.txt"][::-1], "unfinished publish", id="the same size"),
+        pytest.param(SITE["robots.txt"], None, id="the same"),
+    ],
+)
+def test_a_plain_file_of_a_dead_publish_does_not_stay(
+    tmp_path: Path, wrote: bytes, reason: str | None
+) -> None:
     """What a publish that died wrote under a fixed name is found, though no release names it."""
     place = Place(Destination(target="memory:///"))
     out = make(tmp_path / "out")
     place.publish(out)
-    place.store.put("robots.txt", b"half a deploy", ())
+    place.store.put("robots.txt", wrote, ())
     state = place.state
     dead = Attempt("f" * 16, "missing", "dead", moment().at, "bob", ("robots.txt",))
     rewrite(place, attempts=(*state.attempts, dead))
-    assert by_reason(place.publish(out, minutes=1).puts) == {"robots.txt": "size differs"}
+    expected = {"robots.txt": reason} if reason else {}
+    assert by_reason(place.publish(out, minutes=1).puts) == expected
     assert place.flaws(out) == []
 
 

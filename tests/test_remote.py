@@ -29,8 +29,10 @@ from assetpipe.serve import remote as module
 from assetpipe.serve.release import place
 from assetpipe.serve.remote import Remote
 from tests.origin import Answering, Reply, serving
+from tests.place import Place
 from tests.release import SITE, output_name, write_release
 from tests.site import CODE, clean_environment
+from tests.weed import Weed
 
 APP = output_name("css/app.css", SITE["css/app.css"])
 
@@ -230,6 +232,26 @@ def test_a_bucket_is_read(target: Target, monkeypatch: pytest.MonkeyPatch, url: 
     del target.objects[f"/static/{target.key}"]
     with pytest.raises(ManifestError, match="is not there"):
         Remote(url, timeout=5).fetch()
+
+
+@pytest.mark.parametrize("form", ["bucket", "URL"])
+def test_what_was_published_is_what_the_app_uses(
+    cloud: Weed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """From a real store, by its credentials or as everybody sees it."""
+    out = tmp_path / "out"
+    write_release(out)
+    bucket = cloud.bucket()
+    Place(cloud.destination(f"s3://{bucket}/static")).publish(out)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", cloud.url)
+    if form == "bucket":
+        app = make_app(f"s3://{bucket}/static", ASSETPIPE_CDN_URL="https://cdn.example.com/")
+    else:
+        cloud.open_to_all(bucket)
+        url = f"{cloud.url}/{bucket}/static/"
+        app = make_app(url, ASSETPIPE_CDN_URL="https://cdn.example.com/")
+    file = load(out / "manifest.json").assets["css/app.css"].file
+    assert url_of(app) == f"https://cdn.example.com/{file}"
 
 
 # What goes wrong.

@@ -7,6 +7,7 @@ and in a folder of its own; every test has a bucket of its own.
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import socket
 import subprocess
@@ -112,6 +113,17 @@ class Weed:
         """Return the keys of all objects of a bucket."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         return {item["Key"] for page in pages for item in page.get("Contents", ())}
+
+    def open_to_all(self, bucket: str) -> None:
+        """Let everybody read a bucket, as sites do."""
+        statement = {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{bucket}/*",
+        }
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        self.client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
 
     def signed_url(self, bucket: str, key: str) -> str:
         """Return a URL that any client of HTTP can read an object at for a minute."""

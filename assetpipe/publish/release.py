@@ -17,8 +17,8 @@ A process that ends anywhere before 6 has changed no release and deleted nothing
 
 from __future__ import annotations
 
-import base64
 import hashlib
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -185,7 +185,7 @@ class _Run:
             is_done = not puts and self._is_current(state) and self._attempt(state) is None
             if dry_run or is_done:
                 break
-            self._refuse_secrets(puts)
+            self._look_through(puts)
             try:
                 self._begin(puts, basis)
                 self._put(puts, progress)
@@ -292,15 +292,16 @@ class _Run:
         # It was put before the state named it: who deleted it may have deleted more.
         return inventory.parse(stored.data, where=key) if stored else Inventory({})
 
-    def _refuse_secrets(self, puts: Sequence[Put]) -> None:
+    def _look_through(self, puts: Sequence[Put]) -> None:
+        """Refuse what is not what the manifest says, or a secret, before anything is sent."""
         names = {asset.file: name for name, asset in self.release.assets.items()}
+        files = (
+            (names.get(put.key), self._read(put))
+            for put in puts
+            if put.key not in self.done and not put.fields_only
+        )
         secrets.check(
-            (
-                (names[put.key], (self.out / put.key).read_bytes())
-                for put in puts
-                if put.key in names and put.key not in self.done and not put.fields_only
-            ),
-            self.destination.allow,
+            ((name, data) for name, data in files if name is not None), self.destination.allow
         )
 
     def _begin(self, puts: Sequence[Put], basis: object) -> None:
@@ -349,17 +350,14 @@ class _Run:
             every(step, one, connections=self.destination.connections)
 
     def _read(self, put: Put) -> bytes:
+        """Read a file of the release, and check it."""
         path = self.out / put.key
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            data = b""
+        data = path.read_bytes() if path.is_file() else b""
         integrity = self.integrity.get(put.key)
-        if integrity is not None:
-            whole = "sha384-" + base64.b64encode(hashlib.sha384(data).digest()).decode()
-            is_right = whole == integrity
-        else:
+        if integrity is None:
             is_right = len(data) == put.size
+        else:
+            is_right = f"sha384-{b64encode(hashlib.sha384(data).digest()).decode()}" == integrity
         if not is_right:
             raise InputError(
                 "is not the file that the manifest describes",

@@ -104,7 +104,7 @@ MUTATIONS = [
     Mutation(
         "publish takes a changed file of the right size",
         "publish/release.py",
-        "            is_right = whole == integrity",
+        '            is_right = f"sha384-{b64encode(hashlib.sha384(data).digest()).decode()}" == integrity',
         "            is_right = len(data) == put.size",
         "test_publish.py -k damaged_output",
     ),
@@ -132,15 +132,15 @@ MUTATIONS = [
     Mutation(
         "secrets are published",
         "publish/release.py",
-        "            self._refuse_secrets(puts)\n",
+        "            self._look_through(puts)\n",
         "",
         "test_publish.py -k secret",
     ),
     Mutation(
         "secrets are found after the first write",
         "publish/release.py",
-        "            self._refuse_secrets(puts)\n            try:\n                self._begin(puts, basis)\n",
-        "            try:\n                self._begin(puts, basis)\n                self._refuse_secrets(puts)\n",
+        "            self._look_through(puts)\n            try:\n                self._begin(puts, basis)\n",
+        "            try:\n                self._begin(puts, basis)\n                self._look_through(puts)\n",
         "test_publish.py -k secret",
     ),
     Mutation(
