@@ -520,7 +520,7 @@ def test_a_rollback_sends_nothing(place: Place, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("release", "message"),
     [
-        pytest.param("0" * 16, "no release of the target begins with", id="unknown"),
+        pytest.param("0" * 16, "no release begins with", id="unknown"),
         pytest.param("", "no release before the current one", id="nothing before"),
     ],
 )
@@ -530,6 +530,18 @@ def test_a_rollback_to_nothing_is_refused(tmp_path: Path, release: str, message:
     place.publish(make(tmp_path / "out"))
     with pytest.raises(ConfigError, match=message):
         rollback(place.store, release)
+
+
+def test_two_releases_that_begin_alike_are_told_apart(tmp_path: Path) -> None:
+    """The beginning of an id has to mean one release."""
+    place = Place(Destination(target="memory:///"))
+    place.publish(make(tmp_path / "out"))
+    (record,) = place.state.releases
+    twins = (replace(record, release="abc1"), replace(record, release="abc2"))
+    rewrite(place, releases=(*twins, record))
+    with pytest.raises(ConfigError, match="2 releases of the target begin"):
+        rollback(place.store, "abc")
+    assert rollback(place.store, "abc1").record.release == "abc1"
 
 
 # The target itself.

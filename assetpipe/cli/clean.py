@@ -13,7 +13,7 @@ from assetpipe.build.output import Output
 from assetpipe.build.sources import place_of
 from assetpipe.cli.report import say_waiting
 from assetpipe.errors import ConfigError
-from assetpipe.publish.state import KEY
+from assetpipe.manifest import STATE
 
 
 @click.command(name="clean", short_help="Remove files that only old releases name.")
@@ -24,7 +24,7 @@ from assetpipe.publish.state import KEY
 def clean_command(out: Path | None, keep: int, as_json: bool) -> None:
     """Remove from the output folder what no kept release names; touch nothing else."""
     config = load_config(Path.cwd(), os.environ, {"out": out})
-    if (config.out / KEY).exists():
+    if (config.out / STATE).exists():
         raise ConfigError(
             "is a folder that releases are published to",
             where=place_of(str(config.out)),

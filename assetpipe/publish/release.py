@@ -3,13 +3,14 @@
 1. The state is read: one small object says which release is current and what is there.
 2. What is missing is found out from the inventory of the last release. Only where a publish
    did not end are the target's objects listed.
-3. The release's inventory is put, and an attempt is written into the state: from now on nobody
-   deletes what the inventory names, and everybody knows which fixed names may be new.
+3. The release's inventory and manifest are put, which nothing names yet. Then an attempt is
+   written into the state: from now on nobody deletes what the inventory names, and everybody
+   knows which fixed names may be new.
 4. Objects whose names change with their bytes are put, compressed ones first. Nothing names
    them yet.
 5. Objects with fixed names are put.
-6. The manifest is put, and the state is replaced, if nobody else has replaced it: the release
-   is current. If somebody has, what they did is taken into account, from step 2.
+6. The state is replaced, if nobody else has replaced it: the release is current. If somebody
+   has, what they did is taken into account, from step 2.
 7. The CDN is told of the fixed names; when it has accepted that, the state forgets them.
 
 A process that ends anywhere before 6 has changed no release and deleted nothing.
@@ -318,7 +319,11 @@ class _Run:
         )
         is_new = self.journal.is_new
         stale = self.journal.state.lease if self._attempt(self.journal.state) is None else None
-        self.store.put(inventory.key_of(self.wanted.id), self.wanted.render(), FIELDS)
+        lists = [
+            (inventory.key_of(self.wanted.id), self.wanted.render()),
+            (f"{manifest.HISTORY}/{self.release.release}.json", self.data),
+        ]
+        every(lists, lambda each: self.store.put(*each, FIELDS), connections=len(lists))
 
         def begin(state: State) -> State:
             if self._basis(state) != basis:
@@ -368,7 +373,6 @@ class _Run:
 
     def _finish(self, basis: object) -> None:
         """Make the release the current one."""
-        self.store.put(f"{manifest.HISTORY}/{self.release.release}.json", self.data, FIELDS)
         moment, items = self.moment, self.wanted.items.values()
         record = Record(
             self.release.release,

@@ -90,9 +90,9 @@ def _find(state: State, release: str, where: str) -> Record:
         return state.releases[position - 1]
     found = [record for record in state.releases if record.release.startswith(release)]
     if len(found) != 1:
-        which = "no release" if not found else f"{len(found)} releases"
+        which = f"{len(found)} releases of the target begin" if found else "no release begins"
         raise ConfigError(
-            f"{which} of the target begins with {release!r}",
+            f"{which} with {release!r}",
             where=where,
             hint=f"known are: {', '.join(ids)}" if ids else "nothing has been published there",
         )

@@ -16,6 +16,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from assetpipe.errors import InputError
 from assetpipe.globs import matcher
@@ -182,29 +183,49 @@ _RULES = (
 
 # Looking for one literal takes half a millisecond a megabyte, so looking for each would take
 # twelve. Those of capitals and dots are looked for in the capitals and dots alone, which are a
-# twelfth of a text, and only where they are there in the text. For the others, letters that tell
-# tokens of one kind apart are made equal, so that one search finds all. This saves a quarter.
+# twelfth of a text, and only where they are there in the text. The others are looked for all at
+# once, where one of a few rare marks is that they have in common. This saves a half.
 _MINOR = bytes(byte for byte in range(256) if not (65 <= byte <= 90 or byte == 46))
-_EQUAL = bytes.maketrans(b"ousrhmabn-", b"ppppppppg_")
-
-_View = tuple[tuple[bytes, bytes, _Rule], ...]
+_MARKS = (b"hooks.", b"xox", b"Key", b"t-", b"_")
 
 
-def _by_view() -> tuple[_View, _View]:
-    """Return what to look for in capitals and in equal letters, with the literal and its rule."""
-    capitals, equal = {}, {}
+class _Mark(NamedTuple):
+    """A mark with what may be around it, and for each of its groups where the rule's literal is.
+
+    The places are bytes in front of the mark.
+    """
+
+    pattern: re.Pattern[bytes]
+    rules: tuple[tuple[int, _Rule], ...]
+
+
+def _capitals() -> Iterator[tuple[bytes, bytes, _Rule]]:
+    """Yield capitals and dots to look for, each with its literal and the rule."""
     for rule in _RULES:
         for literal in rule.literals:
             image = literal.translate(None, _MINOR)
             if len(image) > 2:
-                capitals[literal] = (image, literal, rule)
-            else:
-                image = literal.translate(_EQUAL)
-                equal[image, rule.what] = (image, literal, rule)
-    return tuple(capitals.values()), tuple(equal.values())
+                yield image, literal, rule
 
 
-_CAPITALS, _EQUALS = _by_view()
+def _marks() -> Iterator[_Mark]:
+    """Yield the marks of all other literals."""
+    capitals = {literal for _, literal, _ in _CAPITALS}
+    left = [(each, rule) for rule in _RULES for each in rule.literals if each not in capitals]
+    for mark in _MARKS:
+        around, rules = [], []
+        for literal, rule in [pair for pair in left if mark in pair[0]]:
+            left.remove((literal, rule))
+            at = literal.rindex(mark)
+            head, tail = literal[: at + len(mark)], literal[at + len(mark) :]
+            around.append(b"(?<=%b)%b()" % (re.escape(head), re.escape(tail)))
+            rules.append((at, rule))
+        pattern = re.compile(re.escape(mark) + b"(?:%b)" % b"|".join(around))
+        yield _Mark(pattern, tuple(rules))
+
+
+_CAPITALS = tuple(_capitals())
+_MARKED = tuple(_marks())
 
 
 def find(name: str, data: bytes) -> Secret | None:
@@ -214,7 +235,7 @@ def find(name: str, data: bytes) -> Secret | None:
     key stores, passwords and states. Formats of images, sounds, fonts and archives are not
     searched.
 
-    Takes about 9 ms for a megabyte of scripts and style sheets.
+    Takes about 5 ms for a megabyte of scripts and style sheets.
     """
     what = _by_name(name)
     if what:
@@ -243,24 +264,25 @@ def _by_name(name: str) -> str:
 
 
 def _matches(data: bytes) -> Iterator[tuple[int, str]]:
-    view = data.translate(None, _MINOR)
+    capitals = data.translate(None, _MINOR)
     for image, literal, rule in _CAPITALS:
-        if image in view:
-            yield from _first(rule, data, literal, data)
-    view = data.translate(_EQUAL)
-    for image, _, rule in _EQUALS:
-        yield from _first(rule, data, image, view)
+        at = data.find(literal) if image in capitals else -1
+        while at >= 0:
+            yield from _match(rule, data, at)
+            at = data.find(literal, at + 1)
+    for mark in _MARKED:
+        for hit in mark.pattern.finditer(data):
+            before, rule = mark.rules[(hit.lastindex or 0) - 1]  # each alternative has a group
+            yield from _match(rule, data, hit.start() - before)
 
 
-def _first(rule: _Rule, data: bytes, literal: bytes, view: bytes) -> Iterator[tuple[int, str]]:
-    at = view.find(literal)
-    while at >= 0:
-        for offset in rule.offsets:
-            match = rule.pattern.match(data, at - offset) if offset <= at else None
-            if match and len(set(match["body"])) >= DISTINCT and b"EXAMPLE" not in match["body"]:
-                yield match.start(), f"holds what looks like {rule.what}"
-                return
-        at = view.find(literal, at + 1)
+def _match(rule: _Rule, data: bytes, at: int) -> Iterator[tuple[int, str]]:
+    """Yield where a secret begins whose literal is at some place."""
+    for offset in rule.offsets:
+        match = rule.pattern.match(data, at - offset) if offset <= at else None
+        if match and len(set(match["body"])) >= DISTINCT and b"EXAMPLE" not in match["body"]:
+            yield match.start(), f"holds what looks like {rule.what}"
+            return
 
 
 def check(files: Iterable[tuple[str, bytes]], allow: tuple[str, ...] = ()) -> None:

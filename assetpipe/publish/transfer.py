@@ -49,26 +49,10 @@ def every(
     """
     if len(items) <= 1:
         return [do(item) for item in items]
-    stop = threading.Event()
-
-    def one(item: _Item) -> _Result:
-        if stop.is_set():
-            raise _StoppedError
-        return do(item)
-
     with ThreadPoolExecutor(min(connections, len(items))) as pool:
-        futures = [pool.submit(one, item) for item in items]
+        futures = [pool.submit(do, item) for item in items]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
         finally:
-            if not all(future.done() and not future.exception() for future in futures):
-                stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
-    for future in futures:
-        if not future.cancelled() and not isinstance(future.exception(), _StoppedError):
-            future.result()
-    return [future.result() for future in futures]
-
-
-class _StoppedError(Exception):
-    pass
+            pool.shutdown(cancel_futures=True)
+    return [future.result() for future in futures if not future.cancelled()]

@@ -125,9 +125,23 @@ MUTATIONS = [
     Mutation(
         "only the first false alarm of a file is looked at",
         "publish/secrets.py",
-        "        at = view.find(literal, at + 1)\n",
-        "        return\n",
+        "for hit in mark.pattern.finditer(data):",
+        "for hit in list(mark.pattern.finditer(data))[:1]:",
         "test_secrets.py -k later",
+    ),
+    Mutation(
+        "a mark finds the secrets of one rule only",
+        "publish/secrets.py",
+        "mark.rules[(hit.lastindex or 0) - 1]",
+        "mark.rules[0]",
+        "test_secrets.py -k whatever",
+    ),
+    Mutation(
+        "a literal's mark is looked for at its wrong place",
+        "publish/secrets.py",
+        "at = literal.rindex(mark)",
+        "at = literal.index(mark) + 1",
+        "test_secrets.py -k whatever",
     ),
     Mutation(
         "a secret in a picture's text is missed",
