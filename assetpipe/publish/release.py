@@ -297,7 +297,7 @@ class _Run:
         """Refuse what is not what the manifest says, or a secret, before anything is sent."""
         names = {asset.file: name for name, asset in self.release.assets.items()}
         files = (
-            (names.get(put.key), self._read(put))
+            (names.get(put.key), self._read_checked(put))
             for put in puts
             if put.key not in self.done and not put.fields_only
         )
@@ -355,21 +355,27 @@ class _Run:
             every(step, one, connections=self.destination.connections)
 
     def _read(self, put: Put) -> bytes:
-        """Read a file of the release, and check it."""
+        """Read a file of the release; refuse one of another size."""
         path = self.out / put.key
         data = path.read_bytes() if path.is_file() else b""
-        integrity = self.integrity.get(put.key)
-        if integrity is None:
-            is_right = len(data) == put.size
-        else:
-            is_right = f"sha384-{b64encode(hashlib.sha384(data).digest()).decode()}" == integrity
-        if not is_right:
-            raise InputError(
-                "is not the file that the manifest describes",
-                where=str(path),
-                hint="run `assetpipe build` again, which mends it",
-            )
+        if len(data) != put.size:
+            raise self._damaged(put)
         return data
+
+    def _read_checked(self, put: Put) -> bytes:
+        """Read a file of the release; refuse one with another content, too."""
+        data = self._read(put)
+        integrity = self.integrity.get(put.key)
+        if integrity and integrity != f"sha384-{b64encode(hashlib.sha384(data).digest()).decode()}":
+            raise self._damaged(put)
+        return data
+
+    def _damaged(self, put: Put) -> InputError:
+        return InputError(
+            "is not the file that the manifest describes",
+            where=str(self.out / put.key),
+            hint="run `assetpipe build` again, which mends it",
+        )
 
     def _finish(self, basis: object) -> None:
         """Make the release the current one."""
