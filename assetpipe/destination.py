@@ -13,6 +13,7 @@ SCHEMES = ("s3", "gs", "az", "file", "memory")
 HOUR = 3600.0
 DAY = 24 * HOUR
 
+_SINGLE_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
@@ -76,6 +77,17 @@ class Destination:
         Raises:
             ConfigError: nothing can be published there.
         """
+        if not self.target.strip():
+            raise ConfigError(
+                "the target is empty", where="TARGET", hint="a variable in the command may be unset"
+            )
+        single = _SINGLE_SLASH.match(self.target)
+        if single and single[1].lower() in SCHEMES:
+            raise ConfigError(
+                f"{self.target!r} has one slash after its scheme",
+                where="TARGET",
+                hint=f"did you mean {single[1]}://{self.target[single.end() :]}?",
+            )
         match = _SCHEME.match(self.target)
         # A single letter is a Windows drive.
         scheme = match[1].lower() if match else "file"

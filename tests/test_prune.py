@@ -179,10 +179,10 @@ def test_a_lost_list_stops_a_prune(outs: list[Path]) -> None:
     assert place.assets() == before
 
 
-def test_a_prune_that_died_is_finished_by_the_next(
+def test_a_prune_that_fails_is_finished_by_the_next(
     outs: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its leave to delete ends after ten minutes."""
+    """It gives its leave to delete back, so that nobody waits for it."""
     place = Place(Destination(target="memory:///"))
     publish_all(place, outs[:3])
 
@@ -193,10 +193,41 @@ def test_a_prune_that_died_is_finished_by_the_next(
         patch.setattr(place.store, "delete", die, raising=False)
         with pytest.raises(OutsideError):
             place.prune(NOW, **AT_ONCE)
-    assert holder(place)
-    place.prune(NOW + 11, **AT_ONCE)
+    assert not holder(place)
+    place.prune(NOW + 1, **AT_ONCE)
+    assert place.assets() == names(outs[2])
+
+
+def test_a_prune_that_died_is_waited_for_no_longer_than_it_may_take(outs: list[Path]) -> None:
+    """Its leave to delete ends; one of long ago is none."""
+    place = Place(Destination(target="memory:///"))
+    publish_all(place, outs[:3])
+    change_state(place, lease=Lease("dead", moment(NOW - 61).at))
+    place.prune(NOW, **AT_ONCE)
     assert not holder(place)
     assert place.assets() == names(outs[2])
+
+
+@pytest.mark.parametrize(
+    "age", [pytest.param(-50, id="a clock is fast"), pytest.param(50, id="or slow")]
+)
+def test_clocks_of_two_machines_may_differ(
+    outs: list[Path], age: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A leave to delete is over when it has been seen unchanged for ten minutes."""
+    place = Place(Destination(target="memory:///"))
+    publish_all(place, outs[:2])
+    change_state(place, lease=Lease("other", moment(NOW + age).at))
+    clock = [0.0]
+
+    def sleep(seconds: float) -> None:
+        clock[0] += 60
+
+    monkeypatch.setattr("assetpipe.publish.journal.time.sleep", sleep)
+    monkeypatch.setattr("assetpipe.publish.journal.time.monotonic", lambda: clock[0])
+    place.publish(outs[2], minutes=NOW)
+    assert clock[0] > 600
+    assert not holder(place)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -16,7 +18,7 @@ from assetpipe.destination import Destination
 from assetpipe.errors import ConfigError, InputError, ManifestError, OutsideError
 from assetpipe.headers import Headers
 from assetpipe.objectstore.model import Version
-from assetpipe.publish import Put, open_store, releases, rollback
+from assetpipe.publish import Put, open_store, publish, releases, rollback
 from assetpipe.publish.folder import folder_of
 from assetpipe.publish.state import KEY, Attempt
 from tests.faults import Faults
@@ -236,6 +238,16 @@ def test_a_damaged_output_folder_is_refused(place: Place, tmp_path: Path) -> Non
         place.publish(out)
 
 
+def test_a_damaged_compressed_file_is_refused(place: Place, tmp_path: Path) -> None:
+    """The manifest knows its size only, but that it does."""
+    out = make(tmp_path / "out")
+    victim = next((out / "css").glob("app.*.css.br"))
+    victim.write_bytes(b"x")
+    with pytest.raises(InputError, match="not the file that the manifest describes"):
+        place.publish(out, encodings="siblings")
+    assert place.store.sizes() == {}
+
+
 def test_a_torn_file_of_a_folder_is_mended(tmp_path: Path) -> None:
     """A copy that broke off once does not stay so, whatever its name says of its content."""
     out, target = make(tmp_path / "out"), tmp_path / "target"
@@ -371,6 +383,128 @@ def rewrite(place: Place, **changes: object) -> None:
     """Change the state behind everybody's back."""
     state = replace(place.state, **changes)  # type: ignore[arg-type]
     place.store.put(KEY, state.render(), ())
+
+
+def make_few(out: Path, **files: bytes) -> Path:
+    """Write a release of files with fixed names, and one with a fingerprint."""
+    shutil.rmtree(out, ignore_errors=True)
+    plain = {f"{name}.txt": body for name, body in files.items()}
+    write_release(out, {**plain, "a.css": b"a{}"}, plain=tuple(plain), compressed=())
+    return out
+
+
+def die_after(place: Place, key: str, out: Path, minutes: float) -> None:
+    """Let a publish of a release die right after it has put an object."""
+
+    class Killed(BaseException):
+        pass
+
+    whole = place.store.put
+
+    def put(name: str, data: bytes, fields: Headers) -> None:
+        whole(name, data, fields)
+        if name == key:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(place.store, "put", put, raising=False)
+        with pytest.raises(Killed):
+            place.publish(out, minutes=minutes)
+
+
+DAYS = 24 * 60
+
+
+@pytest.mark.parametrize("kind", ["folder", "memory"])
+@pytest.mark.parametrize("between", ["a prune", "another release", "nothing"])
+def test_what_a_dead_publish_wrote_is_never_forgotten(
+    tmp_path: Path, kind: str, between: str
+) -> None:
+    """Also when its attempt is: the next release with that name puts it right."""
+    target = str(tmp_path / "target") if kind == "folder" else "memory:///"
+    place = Place(Destination(target=target, connections=1))
+    first = make_few(tmp_path / "first", zz=b"old", other=b"1")
+    second = make_few(tmp_path / "second", zz=b"new", other=b"2")
+    place.publish(first)
+    die_after(place, "zz.txt", second, minutes=1)
+    assert place.content("zz.txt") == b"new"
+    if between == "a prune":
+        place.prune(2 * DAYS, keep=9)
+        assert not place.state.attempts
+    elif between == "another release":
+        place.publish(make_few(tmp_path / "third", other=b"3"), minutes=2 * DAYS)
+        assert not place.state.attempts
+    place.publish(first, minutes=3 * DAYS)
+    assert place.flaws(first) == []
+    assert not place.state.doubtful
+    assert place.publish(first, minutes=3 * DAYS).puts == ()
+
+
+def test_an_earlier_release_does_not_vouch_for_fixed_names(tmp_path: Path) -> None:
+    """A release that has been pruned in the meantime may have replaced them."""
+    place = Place(Destination(target="memory:///"))
+    first = make_few(tmp_path / "first", zz=b"old")
+    place.publish(first)
+    place.publish(make_few(tmp_path / "second", zz=b"new"), minutes=1)
+    place.publish(make_few(tmp_path / "third", other=b"3"), minutes=2)
+    assert rollback(place.store, manifest.load(first / "manifest.json").release).plain == (
+        "zz.txt",
+    )
+    place.prune(DAYS, keep=1, younger_than=0, grace=0, max_delete=1)
+    place.publish(first, minutes=2 * DAYS)
+    assert place.flaws(first) == []
+
+
+def test_a_stale_plain_file_is_no_part_of_a_release(place: Place, tmp_path: Path) -> None:
+    """Though the target has the same one, and so nothing would have to be put."""
+    place.publish(make_few(tmp_path / "out", zz=b"old"))
+    out = make_few(tmp_path / "out", zz=b"new")
+    (out / "zz.txt").write_bytes(b"old")
+    with pytest.raises(InputError, match="not the file that the manifest describes"):
+        place.publish(out, minutes=1)
+
+
+def test_a_full_disk_takes_nothing_from_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever rename or write of a publish fails, its manifest and its state are there."""
+    target = tmp_path / "target"
+    place = Place(Destination(target=str(target), connections=1))
+    place.publish(make_few(tmp_path / "out", zz=b"old"))
+    out = make_few(tmp_path / "out", zz=b"new", more=b"1")
+    whole = os.replace
+    for position in range(1, 40):
+        left = [position]
+
+        def full(source: str, to: str, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] == 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            whole(source, to)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", full)
+            try:
+                place.publish(out, minutes=position)
+            except OutsideError:
+                assert (target / manifest.FILE_NAME).is_file()
+                assert place.state.current
+                continue
+        break
+    assert position >= 5
+    assert place.flaws(out) == []
+
+
+@pytest.mark.parametrize("look", [False, True], ids=["as usual", "--check"])
+def test_what_somebody_else_has_deleted(cloud: Weed, tmp_path: Path, look: bool) -> None:
+    """A bucket is trusted, until somebody asks for a look."""
+    place = Place(cloud.destination(f"s3://{cloud.bucket()}"))
+    out = make(tmp_path / "out")
+    place.publish(out)
+    lost = next(key for key in place.assets() if key.startswith("css/app"))
+    place.store.delete([lost])
+    done = publish(out, place.store, place.destination, moment(1), look=look)
+    assert by_reason(done.puts) == ({lost: "new"} if look else {})
 
 
 def test_attempts_are_forgotten_after_a_day(tmp_path: Path) -> None:
@@ -714,6 +848,56 @@ def test_a_configured_name_is_enough(tmp_path: Path, cloud: Weed) -> None:
     assert refused.returncode == 3
     assert f"s3://{bucket}/site" in refused.stderr
     assert out.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        pytest.param("", "the target is empty", id="an unset variable"),
+        pytest.param("static", "holds or lies in", id="the sources"),
+        pytest.param("static/sub", "holds or lies in", id="below the sources"),
+        pytest.param(".", "holds or lies in", id="the project"),
+        pytest.param("build/static", "holds or lies in", id="the output folder"),
+        pytest.param("s3:/bucket/static", "did you mean s3://bucket/static?", id="one slash"),
+        pytest.param("a-file", "is a file", id="a file"),
+        pytest.param("file:///", "names no folder", id="the root"),
+    ],
+)
+def test_a_target_that_is_a_mistake(tmp_path: Path, target: str, message: str) -> None:
+    """Nothing is written where something else lies."""
+    make(tmp_path / "build" / "static")
+    (tmp_path / "static").mkdir()
+    (tmp_path / "a-file").touch()
+    before = contents(tmp_path)
+    done = command(tmp_path, "publish", target)
+    assert done.returncode == 2, done.stdout
+    assert message in done.stderr
+    assert contents(tmp_path) == before
+
+
+def test_an_empty_release_is_refused(place: Place, tmp_path: Path) -> None:
+    """It would take all files away from pages."""
+    (tmp_path / "out").mkdir()
+    write_release(tmp_path / "out", {}, plain=(), compressed=())
+    with pytest.raises(InputError, match="without any file"):
+        place.publish(tmp_path / "out")
+
+
+def test_a_dry_run_finds_secrets_too(place: Place, tmp_path: Path) -> None:
+    """What would be refused is refused."""
+    out = tmp_path / "out"
+    write_release(out, {"id_rsa": b"x"}, plain=(), compressed=())
+    with pytest.raises(InputError, match="id_rsa"):
+        place.publish(out, dry_run=True)
+
+
+def test_nothing_is_built_where_releases_are_published(tmp_path: Path) -> None:
+    """A build there would take files from releases that are still named."""
+    Place(Destination(target=str(tmp_path / "target"))).publish(make(tmp_path / "out"))
+    (tmp_path / "static").mkdir()
+    done = command(tmp_path, "build", "-o", "target")
+    assert done.returncode == 2
+    assert "releases are published to this folder" in done.stderr
 
 
 def test_clean_leaves_a_published_folder_alone(tmp_path: Path) -> None:

@@ -698,7 +698,7 @@ def test_the_command_tells_people(site: Site) -> None:
     file = site.files()["js/app.js"]
     first, second = done.stdout.splitlines()[:2]
     assert first == f"wrong   {file}: is not there (404)"
-    assert second.startswith("        pages of this release ask for it: publish again, ")
+    assert second.startswith("        pages of this release ask for it: publish again ")
     assert " and 3 more: has no X-Content-Type-Options" in done.stdout
     end = f"Verified release {release} at {url}static/: 5 of 5 assets, 1 wrong, 4 remarks, "
     assert done.stdout.splitlines()[-1].startswith(end)

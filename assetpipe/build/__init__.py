@@ -9,7 +9,8 @@ from assetpipe.build.cache import opened
 from assetpipe.build.config import MIB, Config, Root, load_config
 from assetpipe.build.model import Problem, Progress, Release, Totals
 from assetpipe.build.output import Output
-from assetpipe.manifest import FILE_NAME
+from assetpipe.errors import ConfigError
+from assetpipe.manifest import FILE_NAME, STATE
 
 __all__ = ["Config", "Problem", "Release", "Root", "Totals", "build", "load_config"]
 
@@ -44,6 +45,12 @@ def build(
     found = sources.find(config.roots, config.ignore, (config.out, config.cache))
     limit = config.cache_limit * MIB
     with opened(config.cache, enabled=config.use_cache, limit=limit) as cache:
+        if (config.out / STATE).exists():
+            raise ConfigError(
+                "releases are published to this folder: a build would write over them",
+                where=str(config.out),
+                hint="build into another folder, and publish that",
+            )
         output = Output(config.out)
         last = stamp.load_release(cache, config, found, output.scan())
         if last is not None:

@@ -61,13 +61,21 @@ def _destination(name: str, table: Any, place: Callable[..., str], folder: Path)
     if isinstance(table, Destination):
         return table
     if not isinstance(table, Mapping):
-        raise parsers.wrong(table, place(name), f"a table of keys; write [publish.{name}] above")
+        raise ConfigError(
+            f"{table!r} is not a table of keys",
+            where=place(name),
+            hint="write the keys below a line [tool.assetpipe.publish.NAME], such as "
+            "[tool.assetpipe.publish.production] (in assetpipe.toml: [publish.production])",
+        )
     values = {}
     for key, value in table.items():
         where = place(name, key)
         if key not in _KEYS:
             raise parsers.unknown(f"unknown key {key!r}", key, list(_KEYS), where)
-        values[key] = _KEYS[key](value, where, folder)
+        try:
+            values[key] = _KEYS[key](value, where, folder)
+        except ConfigError as error:
+            raise ConfigError(f"{key}: {error.message}", where=where, hint=error.hint) from None
     if not values.get("target"):
         raise ConfigError(
             f"the destination {name!r} has no `target`",

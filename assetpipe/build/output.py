@@ -36,10 +36,12 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-_STAGING = ".staging"
-_LOCK = ".lock"
-_numbers = count()  # No two builds of a process ever share a staging file.
-RESERVED = frozenset({manifest.FILE_NAME, manifest.HISTORY, _STAGING, _LOCK})
+STAGING = ".staging"
+LOCK = ".lock"
+# No two writers ever share a staging file: containers of one volume may have the same process id.
+_TOKEN = os.urandom(6).hex()
+_numbers = count()
+RESERVED = frozenset({manifest.FILE_NAME, manifest.HISTORY, STAGING, LOCK})
 """First segments that no asset's file may have."""
 
 
@@ -59,10 +61,13 @@ class Output:
         self._guard = threading.Lock()
 
     @contextlib.contextmanager
-    def locked(self, timeout: float, waiting: Callable[[], None]) -> Iterator[bool]:
+    def locked(
+        self, timeout: float, waiting: Callable[[], None], *, discard: bool = True
+    ) -> Iterator[bool]:
         """Hold the folder for one build; give whether another one had it.
 
-        ``waiting`` is called once before waiting for it.
+        ``waiting`` is called once before waiting for it. What has been put is removed again
+        where the block fails, unless ``discard`` is false.
 
         The lock belongs to the process: it ends with it, however the process ends. The system's
         own call is used bare, as importing the filelock package takes 40 ms, which is half of
@@ -72,15 +77,16 @@ class Output:
             OutsideError: another build held the folder for ``timeout`` seconds, or the folder
                 cannot be written.
         """
-        with self._errors(_LOCK):
+        with self._errors(LOCK):
             self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._path(_LOCK), os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = os.open(self._path(LOCK), os.O_RDWR | os.O_CREAT, 0o644)
         try:
             waited = self._wait_for(descriptor, timeout, waiting)
             try:
                 yield waited
             except BaseException:
-                self._discard()
+                if discard:
+                    self._discard()
                 raise
         finally:
             os.close(descriptor)
@@ -129,9 +135,9 @@ class Output:
             for entry in entries:
                 name = prefix + entry.name
                 if entry.is_dir():
-                    if name != _STAGING:
+                    if name != STAGING:
                         self._scan(entry.path, name + "/")
-                elif name != _LOCK:
+                elif name != LOCK:
                     self.files[name] = signature(entry.stat())
 
     def signature(self, file: str) -> str | None:
@@ -145,7 +151,7 @@ class Output:
         """Remove what a killed build left in the staging folder; call it under the lock."""
         import shutil  # loads every compressor; a build without changes does without
 
-        shutil.rmtree(self._path(_STAGING), ignore_errors=True)
+        shutil.rmtree(self._path(STAGING), ignore_errors=True)
 
     def put(self, file: str, data: bytes, *, hold: bool = False) -> None:
         """Write a file, whole or not at all; with ``hold``, not before ``commit``.
@@ -159,9 +165,9 @@ class Output:
         with self._errors(file):
             if self._holds(file, data):
                 return
-            self._make_folder(_STAGING)
-            staged = self._path(f"{_STAGING}/{os.getpid()}-{next(_numbers)}")
-            with open(staged, "wb") as opened:
+            self._make_folder(STAGING)
+            staged = self._path(f"{STAGING}/{os.getpid()}-{_TOKEN}-{next(_numbers)}")
+            with open(staged, "xb") as opened:
                 opened.write(data)
             if hold:
                 self._held[file] = staged
@@ -214,6 +220,13 @@ class Output:
             self._new.clear()
             self.clear_staging()
 
+    def place_held(self) -> None:
+        """Rename into place what has been held, in the order in which it was put."""
+        for file, staged in self._held.items():
+            with self._errors(file):
+                self._place(staged, file)
+        self._held.clear()
+
     def clean(self, keep: int) -> list[str]:
         """Remove files that only releases before the last ``keep`` name; return their names.
 
@@ -242,7 +255,10 @@ class Output:
         """Remove files, and the folders that are empty then; return those that were there."""
         removed = []
         for file in files:
-            with self._errors(file), contextlib.suppress(FileNotFoundError):
+            with (
+                self._errors(file),
+                contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            ):
                 os.unlink(self._path(file))
                 removed.append(file)
         self._remove_empty_folders({os.path.dirname(file) for file in removed})
@@ -280,7 +296,7 @@ class Output:
                 f"cannot be written: {error.strerror or error}",
                 where=self._path(file),
                 hint="the last release is untouched; make room or mend the permissions, then "
-                "build again",
+                "try again",
             ) from error
 
 

@@ -17,9 +17,10 @@ from assetpipe.errors import ConfigError
 
 Parser = Callable[[Any, str, Path], Any]
 
+_AGES = 1e11  # seconds, some three thousand years
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)")
 
 
 def wrong(value: object, where: str, expected: str) -> ConfigError:
@@ -71,21 +72,22 @@ def seconds(value: Any, where: str, _folder: Path) -> float:
 
 def duration(value: Any, where: str, _folder: Path) -> float:
     """Parse a time span: a number of seconds, or a number and one of ``s m h d``, to seconds."""
+    given = value
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        return float(match[1]) * _SECONDS[match[2]]
-    try:
-        return seconds(value, where, _folder)
-    except ConfigError:
-        raise wrong(value, where, 'a time span such as "90s", "15m", "12h" or "30d"') from None
+        value = float(match[1]) * _SECONDS[match[2] or "s"] if len(match[1]) < 12 else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _AGES:
+        raise wrong(given, where, 'a time span such as "90s", "15m", "12h" or "30d"')
+    return float(value)
 
 
 def share(value: Any, where: str, _folder: Path) -> float:
     """Parse a share: a number from 0 to 1, or per cent, such as ``"50%"``."""
-    if isinstance(value, str) and (match := _PERCENT.fullmatch(value.strip())):
-        value = float(match[1]) / 100
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+    number = value
+    if isinstance(value, str) and (match := _SHARE.fullmatch(value.strip())):
+        number = float(match[1]) / (100 if match[2] else 1)
+    if not isinstance(number, int | float) or isinstance(number, bool) or not 0 <= number <= 1:
         raise wrong(value, where, 'a share from 0 to 1, or such as "50%"')
-    return float(value)
+    return float(number)
 
 
 def text(value: Any, where: str, _folder: Path) -> str:

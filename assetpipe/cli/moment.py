@@ -21,7 +21,17 @@ def this_moment() -> Moment:
 
     Its id is random, as two jobs may publish the same commit in the same second.
     """
-    return Moment(now=datetime.now(UTC), id=secrets.token_hex(8), by=_actor(), revision=_revision())
+    return Moment(
+        now=datetime.now(UTC),
+        id=secrets.token_hex(8),
+        by=_text(_actor()),
+        revision=_text(_revision()),
+    )
+
+
+def _text(value: str) -> str:
+    """Return what can be written down of a value from the environment, which may be no text."""
+    return value.encode("utf-8", "replace").decode()
 
 
 def _actor() -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.argument("target", required=False)
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Output folder of the build.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be put, and why.")
+@click.option("--check", is_flag=True, help="Look at what is really there, and mend it.")
 @click.option("--allow", multiple=True, metavar="GLOB",
               help="Publish what matches, though it looks like a secret.")  # fmt: skip
 @click.option("--encodings", type=click.Choice(ENCODINGS),
@@ -35,6 +36,7 @@ def publish_command(
     target: str | None,
     out: Path | None,
     dry_run: bool,
+    check: bool,
     allow: tuple[str, ...],
     encodings: str | None,
     quiet: bool,
@@ -49,10 +51,13 @@ def publish_command(
     """
     from assetpipe.cli.moment import this_moment  # asks git
     from assetpipe.publish import open_store, publish
+    from assetpipe.publish.folder import folder_of, refuse_overlap
 
     started = time.perf_counter()
     config = load_config(Path.cwd(), os.environ, {"out": out})
     destination = find_destination(config, target, allow=allow, encodings=encodings, **reach)
+    if destination.scheme == "file":
+        refuse_overlap(folder_of(destination), [config.out, *(root.path for root in config.roots)])
     with PutBar("Publishing", shown=not quiet and not as_json) as bar:
         done = publish(
             config.out,
@@ -60,6 +65,7 @@ def publish_command(
             destination,
             this_moment(),
             dry_run=dry_run,
+            look=check,
             progress=bar,
         )
     seconds = time.perf_counter() - started
@@ -82,11 +88,15 @@ def _print(done: Published, target: str, dry_run: bool, seconds: float) -> None:
     for put in done.puts if dry_run else ():
         click.echo(f"{put.key}  {size(put.size)}  {put.reason}")
     verb = "Would publish" if dry_run else "Published"
-    total = size(sum(put.size for put in done.puts if not put.fields_only))
+    bodies = [put.size for put in done.puts if not put.fields_only]
+    mended = len(done.puts) - len(bodies)
+    fields = f"header fields of {mended} mended, " if mended else ""
     click.echo(
-        f"{verb} release {done.release} to {target}: {len(done.puts)} files put ({total}), "
-        f"{done.unchanged} there already, {seconds:.2f} s"
+        f"{verb} release {done.release} to {target}: {len(bodies)} files put "
+        f"({size(sum(bodies))}), {fields}{done.unchanged} there already, {seconds:.2f} s"
     )
+    if done.previous not in {done.release, ""} and not dry_run:
+        click.echo(f"  It is current now, instead of {done.previous}.")
     for words in done.invalidated:
         click.echo(f"  {words}")
     if not done.conditional:

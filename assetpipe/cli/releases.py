@@ -35,7 +35,7 @@ def releases_command(target: str | None, as_json: bool, **reach: str | None) -> 
         click.echo(json.dumps({"current": state.current, "releases": rows}, ensure_ascii=False))
         return
     if not newest_first:
-        click.echo("Nothing has been published there.")
+        click.echo(f"Nothing has been published to {destination.target}.")
     for record in newest_first:
         mark = "*" if record.release == state.current else " "
         click.echo(
@@ -46,7 +46,8 @@ def releases_command(target: str | None, as_json: bool, **reach: str | None) -> 
         count = len(state.attempts)
         say_note(
             f"{count} publish{'es have' if count > 1 else ' has'} begun and not ended, the last "
-            f"at {at(state.attempts[-1].at)}"
+            f"at {at(state.attempts[-1].at)}; every publish looks at what may be left of it, and "
+            "forgets it after a day"
         )
 
 
@@ -70,7 +71,10 @@ def rollback_command(arguments: tuple[str, ...], as_json: bool, **reach: str | N
         click.echo(json.dumps(asdict(done), ensure_ascii=False))
         return
     place = target or destination.target
-    click.echo(f"Release {done.record.release} is current at {place}; it was {done.previous}.")
+    if done.record.release == done.previous:
+        click.echo(f"Release {done.previous} is current at {place} already; nothing was changed.")
+    else:
+        click.echo(f"Release {done.record.release} is current at {place}; it was {done.previous}.")
     if done.plain:
         say_note(
             f"with the content of the release that was published last: {', '.join(done.plain)}; "

@@ -71,7 +71,7 @@ class PutBar(Bar):
 
     def waiting(self) -> None:
         """Say why nothing happens for a while."""
-        click.echo("Waiting for another prune of the same target …", err=True)
+        click.echo("Waiting for a prune of the same target …", err=True)
 
     def put(self, done: int, total: int) -> None:
         """Show how much is done."""

@@ -78,6 +78,8 @@ def verify_command(
 
 def _question(config: Config, target: str | None) -> tuple[str, Manifest]:
     """Return the URL to ask below, and for which release."""
+    if target and target not in config.publish and "://" not in target and config.publish:
+        find_destination(config, target)  # a misspelt name is said to be one
     if target not in config.publish:
         url = target or config.public_url
         if url.startswith("/"):

@@ -70,7 +70,9 @@ class _ObjectStore:
         self.name = location.name
         self._destination = destination
         self._location = location
-        self._obstore = need("obstore", feature=f"{location.scheme}:// targets", extra="publish")
+        self._obstore = need(
+            "obstore", feature=f"publishing to {location.scheme}://", extra="publish"
+        )
         self._stores = need("obstore.store", feature="object storage", extra="publish")
         exceptions = need("obstore.exceptions", feature="object storage", extra="publish")
         self._base_error: type[Exception] = exceptions.BaseError

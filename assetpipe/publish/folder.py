@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 from assetpipe import manifest
-from assetpipe.build.output import Output
+from assetpipe.build.output import LOCK, STAGING, Output
 from assetpipe.destination import Destination
 from assetpipe.errors import ConfigError, OutsideError
 from assetpipe.headers import Headers
@@ -33,14 +33,33 @@ def folder_of(destination: Destination) -> Path:
     target = destination.target
     if "://" not in target:
         return Path(target).absolute()
-    parts = urlsplit(target)
-    if parts.netloc not in {"", "localhost"}:
+    host, slash, path = target.partition("://")[2].partition("/")
+    if host not in {"", "localhost"}:
         raise ConfigError(
-            f"{target!r} names a folder of the host {parts.netloc!r}",
+            f"{target!r} names a folder of the host {host!r}",
             where="TARGET",
             hint="a folder of this machine has three slashes: file:///srv/static",
         )
-    return Path(unquote(parts.path))
+    if not path.strip("/"):
+        raise ConfigError(f"{target!r} names no folder", where="TARGET", hint="file:///srv/static")
+    return Path(url2pathname(slash + path))
+
+
+def refuse_overlap(folder: Path, others: Iterable[Path]) -> None:
+    """Refuse a target that is, holds or lies in a folder that something else is made in.
+
+    Raises:
+        ConfigError: published files would be taken for sources, or be mixed with a build's.
+    """
+    target = folder.resolve()
+    for other in others:
+        taken = other.resolve()
+        if target == taken or target in taken.parents or taken in target.parents:
+            raise ConfigError(
+                f"is, holds or lies in {other}, which it would be mixed with",
+                where=str(folder),
+                hint="publish to a folder of its own",
+            )
 
 
 class FolderStore:
@@ -53,6 +72,8 @@ class FolderStore:
     is_local = True
 
     def __init__(self, folder: Path) -> None:
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError("is a file", where=str(folder), hint="name a folder as the target")
         self.name = str(folder)
         self.folder = folder
         self._output = Output(folder)
@@ -76,31 +97,39 @@ class FolderStore:
 
     def swap(self, key: str, data: bytes, fields: Headers, version: Version | None) -> Version:
         """Replace a file if it still is in a version, and make its release the folder's."""
-        # A failure under the lock takes away what this very object has put: nothing of a release.
         output = Output(self.folder)
-        with output.locked(_LOCK_TIMEOUT, lambda: None):
+        with output.locked(_LOCK_TIMEOUT, lambda: None, discard=False):
             there = self.read(key)
             is_same = (there.version if there else None) == version
             if is_same:
                 if key == KEY:
                     self._show(State.parse(data, where=key).current, output)
-                output.put(key, data)
+                output.put(key, data, hold=True)
+                # All that can fail for lack of room is written by now: what is left are renames.
+                output.place_held()
         if not is_same:
-            raise ConflictError
+            raise ConflictError(key)
         return _version(data)
 
     def _show(self, release: str, output: Output) -> None:
         """Let servers find a release."""
         data = self.read(f"{manifest.HISTORY}/{release}.json") if release else None
         if data is not None and data != self.read(manifest.FILE_NAME):
-            output.put(manifest.FILE_NAME, data.data)
+            output.put(manifest.FILE_NAME, data.data, hold=True)
 
     def sizes(self) -> dict[str, int]:
-        """Look at every file."""
-        return {
-            file: int(signature.partition("-")[0])
-            for file, signature in self._output.scan().items()
-        }
+        """Look at every file that can be looked at; what else lies in the folder is not ours."""
+        sizes = {}
+        for folder, folders, files in os.walk(self.folder):
+            if STAGING in folders:
+                folders.remove(STAGING)
+            for file in files:
+                if file == LOCK:
+                    continue
+                path = Path(folder, file)
+                with contextlib.suppress(OSError):
+                    sizes[path.relative_to(self.folder).as_posix()] = path.stat().st_size
+        return sizes
 
     def delete(self, keys: Collection[str]) -> None:
         """Delete files, and the folders that are empty then."""

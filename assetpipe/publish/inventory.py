@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import zlib
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +15,16 @@ from typing import Any, NamedTuple
 
 from assetpipe.errors import InputError, OutsideError
 from assetpipe.headers import FOREVER, REVALIDATE, Headers, Policy
-from assetpipe.manifest import Asset, Manifest
+from assetpipe.manifest import FILE_NAME, HISTORY, Asset, Manifest
 from assetpipe.names import SIBLING_SUFFIXES
 from assetpipe.publish.state import FOLDER
 
 SCHEMA = 1
+
+
+_UNREADABLE = (
+    OSError, EOFError, zlib.error, AttributeError, LookupError, TypeError, ValueError,
+)  # fmt: skip
 
 
 class Item(NamedTuple):
@@ -101,7 +107,15 @@ def parse(data: bytes, *, where: str) -> Inventory:
         return Inventory(
             {key: Item(size, fields[index], digest) for key, (size, index, digest) in objects}
         )
-    except (OSError, EOFError, zlib.error, KeyError, TypeError, ValueError, IndexError) as error:
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise OutsideError(
             f"is not an inventory: {error!r}",
             where=where,
@@ -132,9 +146,17 @@ def take(
         if storable is not None:
             every = policy.fields(name, asset.type, FOREVER if asset.immutable else REVALIDATE)
             fields = tuple(field for field in every if field[0].lower() in storable)
+        if _is_foreign(asset.file):
+            raise InputError(
+                f"{asset.file!r} is no name for a file of a release",
+                where=str(out / FILE_NAME),
+                hint="run `assetpipe build` again, which mends it",
+            )
         for coding, key, size in _objects(asset, siblings=siblings):
             encoding = (("Content-Encoding", coding),) if coding and storable is not None else ()
-            content = "" if asset.immutable else digest(_read(out / key))
+            content = (
+                "" if asset.immutable else _content(out / key, "" if coding else asset.integrity)
+            )
             items[key] = Item(size, (*fields, *encoding), content)
     return Inventory(dict(sorted(items.items())))
 
@@ -142,15 +164,32 @@ def take(
 def _objects(asset: Asset, *, siblings: bool) -> Iterator[tuple[str, str, int]]:
     yield "", asset.file, asset.size
     for coding, size in asset.encodings.items() if siblings else ():
-        yield coding, asset.file + SIBLING_SUFFIXES[coding], size
+        if coding in SIBLING_SUFFIXES:
+            yield coding, asset.file + SIBLING_SUFFIXES[coding], size
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(
-            "is not there, though the manifest names it",
-            where=str(path),
-            hint="run `assetpipe build` again, which mends it",
-        ) from None
+def _is_foreign(file: str) -> bool:
+    parts = file.split("/")
+    return not {"", ".", ".."}.isdisjoint(parts) or parts[0] in {FOLDER, HISTORY, FILE_NAME}
+
+
+def _content(path: Path, integrity: str) -> str:
+    """Return the digest of a file with a fixed name; refuse one that is not what it should be."""
+    data = path.read_bytes() if path.is_file() else None
+    if data is None or (integrity and integrity_of(data) != integrity):
+        raise damaged(path)
+    return digest(data)
+
+
+def integrity_of(data: bytes) -> str:
+    """Return the integrity of a file, as in manifests."""
+    return f"sha384-{b64encode(hashlib.sha384(data).digest()).decode()}"
+
+
+def damaged(path: Path) -> InputError:
+    """Return the error about a file that is missing, or another."""
+    return InputError(
+        "is not the file that the manifest describes",
+        where=str(path),
+        hint="run `assetpipe build` again, which mends it",
+    )

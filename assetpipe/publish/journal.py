@@ -13,11 +13,14 @@ from assetpipe.publish.state import KEY, State
 FIELDS = (("Content-Type", "application/json"), ("Cache-Control", "no-cache"))
 """Header fields of what a publish writes for itself."""
 
-LEASE = timedelta(minutes=10)
-"""How long the leave to delete is good for."""
+LEASE = 600.0
+"""Seconds for which the leave to delete is good after it was last renewed."""
+
+_LONG_AGO = timedelta(hours=1)  # more than what clocks of two machines differ by
 
 _ATTEMPTS = 50  # Each failure is somebody else's success.
-_PAUSE = 0.25  # seconds
+_PAUSE = 0.25  # seconds, doubled after each look
+_LONGEST_PAUSE = 4.0
 
 
 class OutdatedError(Exception):
@@ -80,7 +83,7 @@ class Journal:
         )
 
     def _swap(self, state: State) -> Version:
-        if state.conditional:
+        if state.conditional is not False:
             try:
                 return self.store.swap(KEY, state.render(), FIELDS, self._version)
             except UnconditionalError:
@@ -119,16 +122,17 @@ class Journal:
 
     def wait_for_lease(self, now: datetime, waiting: Callable[[], None]) -> None:
         """Wait while somebody deletes: what is condemned may or may not be there."""
-        seen, since = self.state.lease, time.monotonic()
+        seen, since, pause = self.state.lease, time.monotonic(), _PAUSE
         if seen is not None:
             waiting()
         while self.state.lease is not None:
             if self.state.lease != seen:
                 seen, since = self.state.lease, time.monotonic()
-            is_old = now - datetime.fromisoformat(self.state.lease.at) > LEASE
-            if is_old or time.monotonic() - since > LEASE.total_seconds():
+            is_old = now - datetime.fromisoformat(self.state.lease.at) > _LONG_AGO
+            if is_old or time.monotonic() - since > LEASE:
                 return  # Whoever had it has died, or will find that it is gone.
-            time.sleep(_PAUSE)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
             self.read()
 
     @property

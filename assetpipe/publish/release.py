@@ -19,8 +19,7 @@ A process that ends anywhere before 6 has changed no release and deleted nothing
 from __future__ import annotations
 
 import hashlib
-from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -36,13 +35,11 @@ from assetpipe.objectstore.store import STORABLE
 from assetpipe.publish import inventory, secrets
 from assetpipe.publish.folder import FolderStore
 from assetpipe.publish.invalidate import Invalidation, check, invalidate
-from assetpipe.publish.inventory import Inventory, Item
+from assetpipe.publish.inventory import Inventory
 from assetpipe.publish.journal import FIELDS, Journal, OutdatedError
 from assetpipe.publish.plan import Known, Put, plan, steps
 from assetpipe.publish.state import Attempt, Condemned, Pending, Record, State
 from assetpipe.publish.transfer import Room, every
-
-_RECORDS = 16  # inventories to read at most; what they do not name is put again
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +114,7 @@ def publish(
     moment: Moment,
     *,
     dry_run: bool = False,
+    look: bool = False,
     progress: Progress | None = None,
 ) -> Published:
     """Publish the current release of an output folder.
@@ -127,6 +125,7 @@ def publish(
         destination: how.
         moment: who, when, and from which sources.
         dry_run: only find out what would be put; nothing is written.
+        look: list what is really there, instead of trusting the last release's inventory.
         progress: is told how it goes.
 
     Raises:
@@ -142,12 +141,19 @@ def publish(
     path = out / manifest.FILE_NAME
     data = manifest.read(path)
     release = manifest.loads(data, where=str(path))
+    if not release.assets:
+        raise InputError(
+            "is a release without any file, which would take all of them away",
+            where=str(path),
+            hint="look at `source` in the configuration, then run `assetpipe build` again",
+        )
     siblings = (destination.encodings or ("siblings" if store.is_local else "identity")) == (
         "siblings"
     )
     storable = None if store.is_local else STORABLE
     wanted = inventory.take(release, out, siblings=siblings, storable=storable)
     run = _Run(out, data, release, wanted, Journal(store), destination, moment)
+    run.look = look or store.is_local
     return run.carry_out(dry_run=dry_run, progress=progress or Silence())
 
 
@@ -173,20 +179,21 @@ class _Run:
         self.destination = destination
         self.moment = moment
         self.previous = journal.state.current
+        self.look = False
         self.done: dict[str, Put] = {}
+        self.suspects: frozenset[str] = frozenset()
         self.integrity = {asset.file: asset.integrity for asset in release.assets.values()}
 
     def carry_out(self, *, dry_run: bool, progress: Progress) -> Published:
         while True:
-            if self._attempt(self.journal.state) is None:
+            if self._attempt(self.journal.state) is None and not dry_run:
                 self.journal.wait_for_lease(self.moment.now, progress.waiting)
             state = self.journal.state
             basis = self._basis(state)
             puts = self._plan()
-            is_done = not puts and self._is_current(state) and self._attempt(state) is None
-            if dry_run or is_done:
-                break
             self._look_through(puts)
+            if dry_run or (not puts and self._is_settled(state)):
+                break
             try:
                 self._begin(puts, basis)
                 self._put(puts, progress)
@@ -194,6 +201,13 @@ class _Run:
                 break
             except OutdatedError:
                 continue
+            except OutsideError as error:
+                cure = error.hint or "mend that"
+                raise OutsideError(
+                    error.message,
+                    where=error.where,
+                    hint=f"{cure}; the last release is untouched, and publishing again goes on",
+                ) from error
         invalidated = () if dry_run else self._invalidate()
         done = tuple(puts) if dry_run else tuple(self.done.values())
         return Published(
@@ -202,7 +216,7 @@ class _Run:
             done,
             len(self.wanted.items) - len(done),
             invalidated,
-            self.journal.state.conditional,
+            self.journal.state.conditional is not False,
             self._edge(),
         )
 
@@ -214,7 +228,8 @@ class _Run:
             for attempt in state.attempts
             if attempt.id != self.moment.id and plain.intersection(attempt.plain)
         ]
-        return state.releases, state.condemned, state.lease and state.lease.id, rivals
+        lease = state.lease and state.lease.id
+        return state.releases, state.condemned, state.doubtful, lease, rivals
 
     def _attempt(self, state: State) -> Attempt | None:
         return next((mine for mine in state.attempts if mine.id == self.moment.id), None)
@@ -228,62 +243,80 @@ class _Run:
             and (not self.store.is_local or self._is_manifest())
         )
 
+    def _is_settled(self, state: State) -> bool:
+        """Say whether nothing is left to be written down."""
+        abandoned = any(attempt.is_abandoned(self.moment.now) for attempt in state.attempts)
+        return self._is_current(state) and self._attempt(state) is None and not abandoned
+
     def _is_manifest(self) -> bool:
         """Say whether servers find this release in a folder."""
         there = self.store.read(manifest.FILE_NAME)
         return there is not None and there.data == self.data
 
+    def _is_foreign(self, state: State) -> bool:
+        """Say whether somebody else has written into the folder: then who knows what else."""
+        shown = self.store.read(manifest.FILE_NAME)
+        current = self.store.read(f"{manifest.HISTORY}/{state.current}.json")
+        return (shown and shown.data) != (current and current.data)
+
     def _plan(self) -> list[Put]:
         state = self.journal.state
         others = [attempt for attempt in state.attempts if attempt.id != self.moment.id]
-        if self._is_current(state) and not others and not self.store.is_local:
+        is_sure = not others and self.wanted.items.keys().isdisjoint(state.doubtful)
+        if self._is_current(state) and is_sure and not self.look:
             return []
         known = self._known(state, others)
         return plan(self.wanted, known)
 
     def _known(self, state: State, others: Sequence[Attempt]) -> Known:
         """Find out what is there, without looking at it where that is not needed."""
-        records = state.releases[-1:]
-        for position, record in enumerate(reversed(state.releases[-_RECORDS:]), 1):
-            if record.release == self.release.release:
-                records = state.releases[-position:]
-        listing: list[Record | Attempt] = [*records, *others]
-        names = dict.fromkeys(item.inventory for item in listing)
-        listed = dict(
-            zip(
-                names,
-                every(list(names), self._inventory, connections=self.destination.connections),
-                strict=True,
-            )
-        )
+        last = state.releases[-1:]
+        own = [record for record in state.releases[:-1] if record.release == self.release.release]
+        listing: list[Record | Attempt] = [*last, *own, *others]
+        names = list(dict.fromkeys(item.inventory for item in listing))
+        found = every(names, self._inventory, connections=self.destination.connections)
+        listed = dict(zip(names, found, strict=True))
 
-        items: dict[str, Item] = {}
-        for record in records:
-            items |= listed[record.inventory].items
-        # Whoever took this attempt for one that had died may have had its objects deleted.
-        is_lost = bool(self.done) and self._attempt(state) is None
-        look = bool(others) or self.store.is_local or is_lost
-        sizes = self.store.sizes() if look else None
-
-        doubtful: set[str] = set()
+        items = dict(listed[last[0].inventory].items) if last else {}
+        doubtful = set(state.doubtful)
+        for record in own:
+            # Of an earlier release only names that say what is in them can be trusted: others,
+            # and all header fields, may have been replaced by a release that is forgotten now.
+            for key, item in listed[record.inventory].items.items():
+                if not item.digest and key not in items:
+                    items[key] = item
+                    doubtful.add(key)
+        written = {key for attempt in others for key in attempt.plain}
         for attempt in others:
             for key, item in listed[attempt.inventory].items.items():
                 if items.setdefault(key, item).fields != item.fields:
                     doubtful.add(key)
-            doubtful.update(key for key in attempt.plain if self._is_other(key, sizes or {}))
         for key, put in self.done.items():
             # What has a fixed name may have been replaced by whoever has come between.
             if not put.plain:
                 items.setdefault(key, self.wanted.items[key])
-        return Known(items, frozenset(doubtful), sizes)
+        self.suspects = frozenset(doubtful | written)
 
-    def _is_other(self, key: str, sizes: Mapping[str, int]) -> bool:
-        """Say whether an object is not what it is to be; look at it where sizes do not tell."""
-        item = self.wanted.items.get(key)
-        if item is None or sizes.get(key) != item.size:
-            return True
-        stored = self.store.read(key)
-        return stored is None or inventory.digest(stored.data) != item.digest
+        # Whoever took this attempt for one that had died may have had its objects deleted.
+        is_lost = bool(self.done) and self._attempt(state) is None
+        look = bool(others) or is_lost or self.look or bool(doubtful)
+        if self.store.is_local and self._is_foreign(state):
+            written |= self.wanted.plain
+        sizes = self.store.sizes() if look else {}
+        doubtful |= self._others_contents(written, sizes)
+        return Known(items, frozenset(doubtful), sizes if look else None)
+
+    def _others_contents(self, keys: Iterable[str], sizes: Mapping[str, int]) -> set[str]:
+        """Return which objects are not what they are to be, and read them to find out."""
+        wanted = self.wanted.items
+        alike = [key for key in keys if key in wanted and sizes.get(key) == wanted[key].size]
+
+        def is_right(key: str) -> bool:
+            stored = self.store.read(key)
+            return stored is not None and inventory.digest(stored.data) == wanted[key].digest
+
+        right = every(alike, is_right, connections=self.destination.connections)
+        return set(keys) - {key for key, is_same in zip(alike, right, strict=True) if is_same}
 
     def _inventory(self, name: str) -> Inventory:
         if name == self.wanted.id:
@@ -299,7 +332,7 @@ class _Run:
         files = (
             (names.get(put.key), self._read_checked(put))
             for put in puts
-            if put.key not in self.done and not put.fields_only
+            if put.key not in self.done
         )
         secrets.check(
             ((name, data) for name, data in files if name is not None), self.destination.allow
@@ -317,7 +350,6 @@ class _Run:
             self.moment.by if self.destination.record else "",
             tuple(sorted(plain)),
         )
-        is_new = self.journal.is_new
         stale = self.journal.state.lease if self._attempt(self.journal.state) is None else None
         lists = [
             (inventory.key_of(self.wanted.id), self.wanted.render()),
@@ -333,8 +365,9 @@ class _Run:
             return replace(state, attempts=(*others, attempt), lease=lease)
 
         self.journal.write(begin)
-        if is_new and not self.journal.test_conditions():
-            self.journal.write(lambda state: replace(state, conditional=False))
+        if self.journal.state.conditional is None:
+            conditional = self.journal.test_conditions()
+            self.journal.write(lambda state: replace(state, conditional=conditional))
 
     def _put(self, puts: Sequence[Put], progress: Progress) -> None:
         total = sum(put.size for put in puts)
@@ -355,27 +388,21 @@ class _Run:
             every(step, one, connections=self.destination.connections)
 
     def _read(self, put: Put) -> bytes:
-        """Read a file of the release; refuse one of another size."""
+        """Read a file of the release; refuse one that is no more what was looked through."""
         path = self.out / put.key
         data = path.read_bytes() if path.is_file() else b""
-        if len(data) != put.size:
-            raise self._damaged(put)
+        content = self.wanted.items[put.key].digest
+        if len(data) != put.size or (content and inventory.digest(data) != content):
+            raise inventory.damaged(path)
         return data
 
     def _read_checked(self, put: Put) -> bytes:
-        """Read a file of the release; refuse one with another content, too."""
+        """Read a file of the release; refuse one with another content than the manifest says."""
         data = self._read(put)
         integrity = self.integrity.get(put.key)
-        if integrity and integrity != f"sha384-{b64encode(hashlib.sha384(data).digest()).decode()}":
-            raise self._damaged(put)
+        if integrity and integrity != inventory.integrity_of(data):
+            raise inventory.damaged(self.out / put.key)
         return data
-
-    def _damaged(self, put: Put) -> InputError:
-        return InputError(
-            "is not the file that the manifest describes",
-            where=str(self.out / put.key),
-            hint="run `assetpipe build` again, which mends it",
-        )
 
     def _finish(self, basis: object) -> None:
         """Make the release the current one."""
@@ -406,7 +433,11 @@ class _Run:
                 for old in sorted(gone, key=lambda old: old.at)
                 if old.inventory != record.inventory
             ]
-            pending = [Pending(moment.id, mine.plain)] if mine.plain else []
+            told = sorted({*mine.plain, *(self.wanted.plain & self.suspects)})
+            pending = [Pending(moment.id, tuple(told))] if told else []
+            # What this release names has been looked at, or put.
+            dropped = {key for attempt in set(others) - set(running) for key in attempt.plain}
+            left = {*state.doubtful, *self.suspects, *dropped} if dropped else {*state.doubtful}
             return replace(
                 state,
                 current=record.release,
@@ -414,6 +445,7 @@ class _Run:
                 attempts=tuple(running),
                 pending=(*state.pending, *(pending if self.destination.invalidate else ())),
                 condemned=(*state.condemned, *condemned),
+                doubtful=tuple(sorted(left - self.wanted.items.keys())),
             )
 
         self.journal.write(finish)

@@ -100,7 +100,7 @@ def _find(state: State, release: str, where: str) -> Record:
 
 
 def _left(journal: Journal) -> tuple[str, ...]:
-    """Return what has a fixed name and the content of the release that was published last."""
+    """Return what has a fixed name, and maybe not the content of the current release."""
     state = journal.state
     current, last = state.record(state.current), state.releases[-1]
     if current is None or current.inventory == last.inventory:
@@ -115,6 +115,6 @@ def _left(journal: Journal) -> tuple[str, ...]:
         sorted(
             key
             for key, item in ours.items()
-            if item.digest and key in theirs and theirs[key].digest != item.digest
+            if item.digest and (key not in theirs or theirs[key].digest != item.digest)
         )
     )

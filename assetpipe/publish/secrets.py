@@ -32,7 +32,7 @@ _PUBLIC_FOLDER = ".well-known"  # RFC 8615
 _NAMES = matcher([
     "id_rsa", "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "*.ppk",
     "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx",
-    "_netrc", "credentials", "htpasswd", "wp-config.php*",
+    "_netrc", "credentials", "credentials.json", "htpasswd", "wp-config.php*",
     "*.tfstate", "*.tfstate.backup", "db.sqlite3",
 ])  # fmt: skip
 

@@ -120,7 +120,9 @@ class State:
         pending: what CDNs have not been told of.
         condemned: what to delete.
         lease: who is deleting.
-        conditional: the store has conditional writes.
+        doubtful: keys that a publish which never ended may have left with another content, or
+            with other header fields, than the last release's inventory says; sorted.
+        conditional: the store has conditional writes; ``None`` where nobody has tried.
     """
 
     current: str = ""
@@ -129,7 +131,8 @@ class State:
     pending: tuple[Pending, ...] = ()
     condemned: tuple[Condemned, ...] = ()
     lease: Lease | None = None
-    conditional: bool = True
+    doubtful: tuple[str, ...] = ()
+    conditional: bool | None = None
 
     def record(self, release: str) -> Record | None:
         """Return what is known of a release."""
@@ -138,7 +141,7 @@ class State:
     def render(self) -> bytes:
         """Return the state as JSON."""
         document = {"about": _ABOUT, "schema": STATE_SCHEMA, **asdict(self)}
-        return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()
+        return (json.dumps(document, indent=1) + "\n").encode()
 
     @classmethod
     def parse(cls, data: bytes, *, where: str) -> Self:
@@ -169,7 +172,8 @@ class State:
                 ),
                 condemned=tuple(_make(Condemned, item) for item in document["condemned"]),
                 lease=_make(Lease, lease) if lease else None,
-                conditional=bool(document["conditional"]),
+                doubtful=tuple(document["doubtful"]),
+                conditional=document["conditional"],
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise OutsideError(
@@ -184,4 +188,6 @@ _Value = TypeVar("_Value", Record, Attempt, Condemned, Lease)
 
 
 def _make(kind: type[_Value], item: dict[str, Any]) -> _Value:
+    if datetime.fromisoformat(item["at"]).tzinfo is None:
+        raise ValueError(item["at"])
     return kind(**{name: item[name] for name in kind.__slots__})

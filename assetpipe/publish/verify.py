@@ -227,8 +227,7 @@ def _refusal(file: str, asset: Asset, answer: Answer) -> Iterator[Finding]:
         yield Finding(
             file,
             f"is not there ({status})",
-            "pages of this release ask for it: publish again, and check that the URL is that of "
-            "the target",
+            "pages of this release ask for it: publish again with --check, or mend the URL",
         )
     elif status != 200:
         why = "a browser gets no file: look at the server's or the CDN's log"

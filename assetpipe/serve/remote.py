@@ -142,7 +142,7 @@ class Remote:
         try:
             return _within(self._timeout, self._read_manifest, self.name)
         except OutsideError as error:
-            raise ManifestError(error.message, where=error.where, hint=error.hint) from error
+            raise ManifestError(error.message, where=error.where, hint=error.hint) from None
 
     def read(self, asset: Asset) -> bytes:
         """Return the bytes of an asset, which are fetched once, and checked.
@@ -206,7 +206,7 @@ class Remote:
                 f"{other.message}",
                 where=error.where,
                 hint=error.hint,
-            ) from error
+            ) from None
 
     def _keep(self, data: bytes) -> None:
         with suppress(OSError):
