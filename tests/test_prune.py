@@ -12,9 +12,11 @@ import pytest
 from assetpipe import manifest
 from assetpipe.destination import DAY, HOUR, Destination
 from assetpipe.errors import InputError, OutsideError
+from assetpipe.headers import Headers
+from assetpipe.objectstore.model import Version
 from assetpipe.publish import rollback
 from assetpipe.publish.inventory import key_of
-from assetpipe.publish.state import KEY, Attempt, Lease
+from assetpipe.publish.state import KEY, Attempt, Condemned, Lease
 from tests.place import START, Place, moment
 from tests.release import write_release
 from tests.weed import Weed
@@ -196,6 +198,50 @@ def test_a_prune_that_fails_is_finished_by_the_next(
     assert not holder(place)
     place.prune(NOW + 1, **AT_ONCE)
     assert place.assets() == names(outs[2])
+
+
+def test_a_prune_whose_leave_is_gone_stops(
+    outs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has stopped waiting for it relies on what it would delete."""
+    place = Place(Destination(target="memory:///"))
+    publish_all(place, outs[:3])
+    before = place.assets()
+    whole = place.store.swap
+
+    def swap(key: str, data: bytes, fields: Headers, version: Version | None) -> Version:
+        done = whole(key, data, fields, version)
+        if holder(place):
+            change_state(place, lease=None)
+        return done
+
+    monkeypatch.setattr(place.store, "swap", swap, raising=False)
+    with pytest.raises(OutsideError, match="took so long"):
+        place.prune(NOW, **AT_ONCE)
+    assert place.assets() == before
+
+
+def test_a_list_is_spared_until_after_a_time_of_all_that_name_it(outs: list[Path]) -> None:
+    """A file of two condemned releases goes with the younger one."""
+    place = Place(Destination(target="memory:///"))
+    settings: dict[str, Any] = {**AT_ONCE, "grace": HOUR}
+    publish_all(place, [outs[0], outs[1], outs[3]])
+    records = place.state.releases
+    shared = names(outs[0]) & names(outs[1]) - names(outs[3])
+    assert shared
+    at = [moment(NOW - 90).at, moment(NOW - 30).at]
+    change_state(
+        place,
+        releases=records[2:],
+        condemned=tuple(
+            Condemned(record.inventory, record.release, when)
+            for record, when in zip(records, at, strict=False)
+        ),
+    )
+    place.prune(NOW, **settings)
+    assert names(outs[1]) <= place.assets()
+    place.prune(NOW + 40, **settings)
+    assert place.assets() == names(outs[3])
 
 
 def test_a_prune_that_died_is_waited_for_no_longer_than_it_may_take(outs: list[Path]) -> None:

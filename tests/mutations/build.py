@@ -160,7 +160,7 @@ MUTATIONS = [
     Mutation(
         "files are written in place",
         "build/output.py",
-        'staged = self._path(f"{_STAGING}/{os.getpid()}-{next(_numbers)}")',
+        'staged = self._path(f"{STAGING}/{os.getpid()}-{_TOKEN}-{next(_numbers)}")',
         "self._make_folder(os.path.dirname(file))\n            staged = self._path(file)",
         "test_crash.py -k failure_keeps_plain",
     ),
