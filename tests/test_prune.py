@@ -74,6 +74,7 @@ def test_only_what_no_kept_release_names_goes(place: Place, outs: list[Path]) ->
     assert set(done.deleted) == set().union(*map(names, outs[:4])) - kept
     own = {key for key in place.store.sizes() if key.startswith((".assetpipe/", ".releases/"))}
     assert len(own) == 2 * 2 + 1
+    assert not holder(place)
     assert place.flaws(outs[5]) == []
 
 

@@ -455,6 +455,21 @@ def test_an_earlier_release_does_not_vouch_for_fixed_names(tmp_path: Path) -> No
     assert place.flaws(first) == []
 
 
+def test_an_earlier_release_does_not_vouch_for_header_fields(tmp_path: Path) -> None:
+    """A release that has been pruned in the meantime may have changed them."""
+    place = Place(Destination(target="memory:///"))
+    first = make_few(tmp_path / "first", zz=b"old")
+    place.publish(first)
+    other = headers(make_few(tmp_path / "second", zz=b"old"), {"*": {"Content-Language": "fr"}})
+    place.publish(other, minutes=1)
+    write_release(tmp_path / "third", {"b.css": b"b{}"}, plain=(), compressed=())
+    place.publish(tmp_path / "third", minutes=2)
+    rollback(place.store, manifest.load(first / "manifest.json").release)
+    place.prune(DAYS, keep=1, younger_than=0, grace=0, max_delete=1)
+    done = place.publish(first, minutes=2 * DAYS)
+    assert sorted(by_reason(done.puts).values()) == ["header fields differ", "new"]
+
+
 def test_a_stale_plain_file_is_no_part_of_a_release(place: Place, tmp_path: Path) -> None:
     """Though the target has the same one, and so nothing would have to be put."""
     place.publish(make_few(tmp_path / "out", zz=b"old"))

@@ -435,9 +435,6 @@ class _Run:
             ]
             told = sorted({*mine.plain, *(self.wanted.plain & self.suspects)})
             pending = [Pending(moment.id, tuple(told))] if told else []
-            # What this release names has been looked at, or put.
-            dropped = {key for attempt in set(others) - set(running) for key in attempt.plain}
-            left = {*state.doubtful, *self.suspects, *dropped} if dropped else {*state.doubtful}
             return replace(
                 state,
                 current=record.release,
@@ -445,7 +442,8 @@ class _Run:
                 attempts=tuple(running),
                 pending=(*state.pending, *(pending if self.destination.invalidate else ())),
                 condemned=(*state.condemned, *condemned),
-                doubtful=tuple(sorted(left - self.wanted.items.keys())),
+                # What this release names is right now, and nothing vouches for the rest.
+                doubtful=(),
             )
 
         self.journal.write(finish)
