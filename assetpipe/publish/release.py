@@ -365,9 +365,8 @@ class _Run:
             return replace(state, attempts=(*others, attempt), lease=lease)
 
         self.journal.write(begin)
-        if self.journal.state.conditional is None:
-            conditional = self.journal.test_conditions()
-            self.journal.write(lambda state: replace(state, conditional=conditional))
+        if self.journal.state.conditional is None and not self.journal.test_conditions():
+            self.journal.write(lambda state: replace(state, conditional=False))
 
     def _put(self, puts: Sequence[Put], progress: Progress) -> None:
         total = sum(put.size for put in puts)
@@ -444,6 +443,7 @@ class _Run:
                 condemned=(*state.condemned, *condemned),
                 # What this release names is right now, and nothing vouches for the rest.
                 doubtful=(),
+                conditional=state.conditional is not False,
             )
 
         self.journal.write(finish)
