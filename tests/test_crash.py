@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import random
 import re
@@ -15,11 +14,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
 from assetpipe.errors import InputError, OutsideError
+from tests.nursery import Nursery
 from tests.site import Site, clean_environment, command, flaws, plant, settle, shipped
 
 KILLS = 50
@@ -51,53 +51,25 @@ def start(site: Site) -> subprocess.Popen[bytes]:
     )
 
 
-NURSERY = """
-import json, os, signal, sys, time
+WORK = """
 import assetpipe.build.pipeline, assetpipe.kinds.css, brotli, deflate
 from assetpipe.build import Config, build
 
-for line in sys.stdin:
-    settings, kill_after = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        build(Config(**settings))
-        os._exit(0)
-    if kill_after is not None:
-        time.sleep(kill_after)
-        os.kill(child, signal.SIGKILL)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+def work(settings):
+    build(Config(**settings))
 """
 
 
-class Nursery:
-    """Starts builds as processes that need no time to import anything, so that kills hit them."""
-
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", NURSERY],
-            env=clean_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
-
-    def build(self, site: Site, *, kill_after: float | None = None) -> int:
-        """Build a site, and kill the build after so many seconds; return its exit status."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        folders = {"source": str(site.source), "out": str(site.out), "cache": str(site.cache)}
-        request = [folders | {"plain": [*FIXED]}, kill_after]
-        print(json.dumps(request), file=self._process.stdin, flush=True)
-        return int(self._process.stdout.readline())
+def build_in(nursery: Nursery, site: Site, *, kill_after: float | None = None) -> int:
+    """Build a site, and kill the build after so many seconds; return its exit status."""
+    folders = {"source": str(site.source), "out": str(site.out), "cache": str(site.cache)}
+    (end,) = nursery.run(folders | {"plain": [*FIXED]}, kill_after=kill_after)
+    return end
 
 
 @pytest.fixture
 def nursery() -> Iterator[Nursery]:
-    with Nursery() as nursery:
+    with Nursery(WORK) as nursery:
         yield nursery
 
 
@@ -117,7 +89,7 @@ def test_a_build_that_is_killed_leaves_a_whole_release_and_the_next_one_complete
         expected.append(shipped(clean.out))
     site = Site(tmp_path / "site", trees[0], plain=[*FIXED])
     started = time.perf_counter()
-    assert nursery.build(site) == 0
+    assert build_in(nursery, site) == 0
     duration = time.perf_counter() - started
     moments = random.Random(3)
     killed = 0
@@ -129,7 +101,7 @@ def test_a_build_that_is_killed_leaves_a_whole_release_and_the_next_one_complete
         if moments.random() < 0.3:
             shutil.rmtree(site.out, ignore_errors=True)
         had_release = (site.out / "manifest.json").exists()
-        status = nursery.build(site, kill_after=moments.uniform(0, duration))
+        status = build_in(nursery, site, kill_after=moments.uniform(0, duration))
         killed += status == -signal.SIGKILL
         if had_release or (site.out / "manifest.json").exists():
             assert flaws(site.out, fixed=FIXED) == []

@@ -787,7 +787,7 @@ def test_other_targets_are_refused(target: str) -> None:
 def test_publishing_onto_itself_or_nothing_is_refused(tmp_path: Path) -> None:
     """The output folder is no target of its own, and without a release there is nothing to do."""
     out = make(tmp_path / "out")
-    with pytest.raises(ConfigError, match="output folder itself"):
+    with pytest.raises(ConfigError, match="holds or lies in"):
         Place(Destination(target=str(out))).publish(out)
     with pytest.raises(ManifestError, match="no manifest"):
         Place(Destination(target=str(tmp_path / "target"))).publish(tmp_path / "nothing")

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self
 
 import pytest
 
 from assetpipe import manifest
 from assetpipe.errors import OutsideError
 from tests.faults import BROKEN, BUSY, DENIED, Fault, Faults, nth
+from tests.nursery import Nursery
 from tests.place import Place
 from tests.release import write_release
-from tests.site import clean_environment
 from tests.weed import Weed
 
 KILLS = 50
@@ -122,78 +118,34 @@ def test_an_unchanged_publish_is_one_request(cloud: Weed, tmp_path: Path) -> Non
         assert proxy.count("PUT") == 6
 
 
-NURSERY = """
-import json, os, signal, sys, time
-from dataclasses import replace
+WORK = """
+import os, time
 from datetime import UTC, datetime
 from pathlib import Path
 import obstore, obstore.store
 from assetpipe.destination import Destination
 from assetpipe.publish import Moment, open_store, prune, publish
 
-for line in sys.stdin:
-    jobs, kill_after = json.loads(line)
-    children = []
-    for number, (verb, settings, out) in enumerate(jobs):
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                destination = Destination(**settings)
-                moment = Moment(datetime.now(UTC), f"{os.getpid()}-{time.time_ns()}")
-                store = open_store(destination)
-                if verb == "publish":
-                    publish(Path(out), store, destination, moment)
-                else:
-                    prune(store, destination, moment)
-                status = 0
-            except Exception as error:
-                sys.stderr.write(f"{verb}: {error}\\n")
-                sys.stderr.flush()
-            os._exit(status)
-        children.append(child)
-    if kill_after is not None:
-        time.sleep(kill_after)
-        os.kill(children[0], signal.SIGKILL)
-    ends = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    print(json.dumps(ends), flush=True)
+def work(job):
+    verb, settings, out = job
+    destination = Destination(**settings)
+    moment = Moment(datetime.now(UTC), f"{os.getpid()}-{time.time_ns()}")
+    store = open_store(destination)
+    if verb == "publish":
+        publish(Path(out), store, destination, moment)
+    else:
+        prune(store, destination, moment)
 """
 
 
-class Nursery:
-    """Starts deploys as processes that need no time to import anything."""
-
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", NURSERY],
-            env=clean_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
-
-    def run(self, *jobs: tuple[str, Place, Path], kill_after: float | None = None) -> list[int]:
-        """Run deploys at once, kill the first one after so many seconds; return how they ended."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        request = [[verb, _settings(place), str(out)] for verb, place, out in jobs]
-        print(json.dumps([request, kill_after]), file=self._process.stdin, flush=True)
-        ends: list[int] = json.loads(self._process.stdout.readline())
-        return ends
-
-
-def _settings(place: Place) -> dict[str, Any]:
-    destination = place.destination
-    return {name: getattr(destination, name) for name in type(destination).__slots__}
+def job(verb: str, place: Place, out: Path) -> list[object]:
+    """Return a publish or a prune as something for the nursery to do."""
+    return [verb, asdict(place.destination), str(out)]
 
 
 @pytest.fixture
 def nursery(cloud: Weed) -> Iterator[Nursery]:
-    with Nursery() as nursery:
+    with Nursery(WORK) as nursery:
         yield nursery
 
 
@@ -203,16 +155,16 @@ def test_a_publish_that_is_killed_leaves_the_old_release_and_the_next_one_comple
     """Fifty ``kill -9``, from the first moment of a publish to its last, one after another."""
     place = Place(cloud.destination(f"s3://{cloud.bucket()}/site", connections=3))
     outs = [release(tmp_path / str(number), number, size=6000) for number in range(8)]
-    assert nursery.run(("publish", place, outs[0])) == [0]
+    assert nursery.run(job("publish", place, outs[0])) == [0]
     started = time.perf_counter()
-    assert nursery.run(("publish", place, outs[5])) == [0]
+    assert nursery.run(job("publish", place, outs[5])) == [0]
     duration = time.perf_counter() - started
     chance = random.Random(4)
     killed, current = 0, outs[5]
     for _ in range(4 * KILLS):
         out = chance.choice([other for other in outs if other != current])
         before = place.store.sizes().keys()
-        (end,) = nursery.run(("publish", place, out), kill_after=chance.uniform(0, duration))
+        (end,) = nursery.run(job("publish", place, out), kill_after=chance.uniform(0, duration))
         if end == -signal.SIGKILL:
             killed += 1
             assert before <= place.store.sizes().keys()
@@ -222,7 +174,7 @@ def test_a_publish_that_is_killed_leaves_the_old_release_and_the_next_one_comple
         else:
             assert end == 0
         if chance.random() < 0.5 or place.state.current != id_of(current):
-            assert nursery.run(("publish", place, out)) == [0]
+            assert nursery.run(job("publish", place, out)) == [0]
             assert place.flaws(out) == []
             current = out
         if killed == KILLS:
@@ -237,7 +189,7 @@ def test_two_publishers_at_once_both_succeed(cloud: Weed, tmp_path: Path, nurser
     chance = random.Random(5)
     for _ in range(ROUNDS):
         one, other = chance.sample(outs, 2)
-        assert nursery.run(("publish", place, one), ("publish", place, other)) == [0, 0]
+        assert nursery.run(job("publish", place, one), job("publish", place, other)) == [0, 0]
         state = place.state
         assert {record.release for record in state.releases[-2:]} == {id_of(one), id_of(other)}
         assert state.current == state.releases[-1].release
@@ -263,7 +215,9 @@ def test_a_prune_during_a_publish_takes_nothing_that_either_needs(
     place.publish(outs[0])
     for _ in range(ROUNDS):
         out = chance.choice(outs)
-        ends = nursery.run(("publish", place, out), ("prune", place, out), ("prune", place, out))
+        ends = nursery.run(
+            job("publish", place, out), job("prune", place, out), job("prune", place, out)
+        )
         assert ends == [0, 0, 0]
         assert place.flaws(out) == []
         there = place.store.sizes()

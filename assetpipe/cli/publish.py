@@ -57,7 +57,7 @@ def publish_command(
     config = load_config(Path.cwd(), os.environ, {"out": out})
     destination = find_destination(config, target, allow=allow, encodings=encodings, **reach)
     if destination.scheme == "file":
-        refuse_overlap(folder_of(destination), [config.out, *(root.path for root in config.roots)])
+        refuse_overlap(folder_of(destination), (root.path for root in config.roots))
     with PutBar("Publishing", shown=not quiet and not as_json) as bar:
         done = publish(
             config.out,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from urllib.request import url2pathname
 
@@ -80,11 +80,16 @@ class FolderStore:
 
     def read(self, key: str) -> Stored | None:
         """Return a file's content; its version is a hash of it."""
-        with self._errors(key, "read"):
-            try:
-                data = (self.folder / key).read_bytes()
-            except (FileNotFoundError, NotADirectoryError):
-                return None
+        try:
+            data = (self.folder / key).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise OutsideError(
+                f"cannot be read: {error.strerror or error}",
+                where=os.path.join(self.name, key),
+                hint="mend its permissions, then publish again",
+            ) from error
         return Stored(data, _version(data))
 
     def put(self, key: str, data: bytes, fields: Headers) -> None:
@@ -134,17 +139,6 @@ class FolderStore:
     def delete(self, keys: Collection[str]) -> None:
         """Delete files, and the folders that are empty then."""
         self._output.remove(keys)
-
-    @contextlib.contextmanager
-    def _errors(self, key: str, verb: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutsideError(
-                f"cannot be {verb}: {error.strerror or error}",
-                where=os.path.join(self.name, key),
-                hint="mend its permissions, then publish again",
-            ) from error
 
 
 def _version(data: bytes) -> Version:

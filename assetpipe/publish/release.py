@@ -28,12 +28,12 @@ from typing import Protocol
 
 from assetpipe import manifest
 from assetpipe.destination import Destination
-from assetpipe.errors import ConfigError, InputError, OutsideError
+from assetpipe.errors import InputError, OutsideError
 from assetpipe.manifest import Manifest
 from assetpipe.objectstore.model import Store
 from assetpipe.objectstore.store import STORABLE
 from assetpipe.publish import inventory, secrets
-from assetpipe.publish.folder import FolderStore
+from assetpipe.publish.folder import FolderStore, refuse_overlap
 from assetpipe.publish.invalidate import Invalidation, check, invalidate
 from assetpipe.publish.inventory import Inventory
 from assetpipe.publish.journal import FIELDS, Journal, OutdatedError
@@ -136,8 +136,8 @@ def publish(
             not put again by the next publish.
     """
     check(destination.invalidate)
-    if isinstance(store, FolderStore) and store.folder.resolve() == out.resolve():
-        raise ConfigError("the target is the output folder itself", where=store.name)
+    if isinstance(store, FolderStore):
+        refuse_overlap(store.folder, [out])
     path = out / manifest.FILE_NAME
     data = manifest.read(path)
     release = manifest.loads(data, where=str(path))
@@ -147,13 +147,11 @@ def publish(
             where=str(path),
             hint="look at `source` in the configuration, then run `assetpipe build` again",
         )
-    siblings = (destination.encodings or ("siblings" if store.is_local else "identity")) == (
-        "siblings"
-    )
+    encodings = destination.encodings or ("siblings" if store.is_local else "identity")
     storable = None if store.is_local else STORABLE
-    wanted = inventory.take(release, out, siblings=siblings, storable=storable)
-    run = _Run(out, data, release, wanted, Journal(store), destination, moment)
-    run.look = look or store.is_local
+    wanted = inventory.take(release, out, siblings=encodings == "siblings", storable=storable)
+    look = look or store.is_local
+    run = _Run(out, data, release, wanted, Journal(store), destination, moment, look=look)
     return run.carry_out(dry_run=dry_run, progress=progress or Silence())
 
 
@@ -169,6 +167,8 @@ class _Run:
         journal: Journal,
         destination: Destination,
         moment: Moment,
+        *,
+        look: bool,
     ) -> None:
         self.out = out
         self.data = data
@@ -179,7 +179,7 @@ class _Run:
         self.destination = destination
         self.moment = moment
         self.previous = journal.state.current
-        self.look = False
+        self.look = look
         self.done: dict[str, Put] = {}
         self.suspects: frozenset[str] = frozenset()
         self.integrity = {asset.file: asset.integrity for asset in release.assets.values()}

@@ -125,8 +125,8 @@ MUTATIONS = [
     Mutation(
         "the output folder is published to itself",
         "publish/release.py",
-        "if isinstance(store, FolderStore) and store.folder.resolve() == out.resolve():",
-        "if False:",
+        "    if isinstance(store, FolderStore):",
+        "    if False:",
         "test_publish.py -k onto_itself",
     ),
     Mutation(
@@ -531,8 +531,8 @@ MUTATIONS = [
     Mutation(
         "a look is not taken",
         "publish/release.py",
-        "    run.look = look or store.is_local",
-        "    run.look = store.is_local",
+        "    look = look or store.is_local",
+        "    look = store.is_local",
         "test_publish.py -k somebody_else_has_deleted",
     ),
     Mutation(
