@@ -5,6 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+DEFAULT_IGNORE = (
+    "*~", "#*#", "*.swp", "*.swo", "*.swx", "*.crswap", "4913", "*___jb_tmp___", "*___jb_old___",
+    "Thumbs.db", "ehthumbs.db", "desktop.ini", "__MACOSX",
+)  # fmt: skip
+"""Editors' temporary files and systems' litter, ignored beside all dotfiles but one."""
+
+HIDDEN_BUT_SHIPPED = ".well-known"
+"""The one name with a leading dot that is not ignored (RFC 8615)."""
+
 _PIECE = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?|\[!?[^\]]+\]|[^*?\[]+|\[")
 _SPECIAL = re.compile(r"[*?\[/]")
 _ANY_FOLDERS, _ALL_BELOW, _ANYTHING = "(?:[^/]+/)*", "/.+", ".*"

@@ -20,10 +20,11 @@ BUILT_ON = {
     "kinds": {"shared"},
     "build": {"kinds", "shared"},
     "publish": {"build", "kinds", "objectstore", "shared"},
-    "dev": {"publish", "build", "kinds", "shared"},
+    "live": {"shared"},
+    "dev": {"live", "publish", "build", "kinds", "shared"},
     "cli": {"dev", "publish", "build", "kinds", "flask", "serve", "shared"},
     "serve": {"objectstore", "shared"},
-    "flask": {"serve", "shared"},
+    "flask": {"live", "serve", "shared"},
     "django": {"serve", "shared"},
 }
 THIRD_PARTY = {
@@ -41,6 +42,7 @@ THIRD_PARTY = {
     "quart": {"flask"},
     "rcssmin": {"kinds"},
     "rjsmin": {"kinds"},
+    "watchdog": {"live"},
     "werkzeug": {"cli", "flask"},
     "zstandard": {"build"},
 }

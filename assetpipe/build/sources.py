@@ -11,15 +11,7 @@ from pathlib import Path
 from assetpipe.build.config import Root
 from assetpipe.build.model import Problem, Source
 from assetpipe.errors import ConfigError, InputError
-from assetpipe.globs import matcher
-
-DEFAULT_IGNORE = (
-    "*~", "#*#", "*.swp", "*.swo", "*.swx", "*.crswap", "4913", "*___jb_tmp___", "*___jb_old___",
-    "Thumbs.db", "ehthumbs.db", "desktop.ini", "__MACOSX",
-)  # fmt: skip
-"""Editors' temporary files and systems' litter, ignored beside all dotfiles."""
-
-_HIDDEN_BUT_SHIPPED = ".well-known"  # RFC 8615
+from assetpipe.globs import DEFAULT_IGNORE, HIDDEN_BUT_SHIPPED, matcher
 
 
 def signature(status: os.stat_result) -> str:
@@ -160,7 +152,7 @@ class _Walk:
             for entry in entries:
                 base_name = entry.name
                 name = prefix + base_name
-                if (base_name[0] == "." and base_name != _HIDDEN_BUT_SHIPPED) or ignored(name):
+                if (base_name[0] == "." and base_name != HIDDEN_BUT_SHIPPED) or ignored(name):
                     continue
                 if entry.is_symlink():
                     self._link(entry, name, base, above)

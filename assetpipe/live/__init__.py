@@ -1,0 +1,1 @@
+"""Live reload: pages that are open see what was saved."""
