@@ -101,16 +101,16 @@ class _PeakOfTree:
 
     def _sample(self) -> None:
         while not self._done.wait(_SAMPLING_SECONDS):
-            self.peak = max(self.peak, _resident_bytes(self._pid))
+            self.peak = max(self.peak, resident_bytes(self._pid))
 
 
-def _resident_bytes(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     """Return the resident bytes of a process tree; 0 where ``/proc`` does not tell."""
     folder = Path(f"/proc/{pid}")
     try:
         total = int((folder / "statm").read_text().split()[1]) * _PAGE
         for thread in (folder / "task").iterdir():
-            total += sum(map(_resident_bytes, map(int, (thread / "children").read_text().split())))
+            total += sum(map(resident_bytes, map(int, (thread / "children").read_text().split())))
     except (OSError, IndexError):  # gone meanwhile, or no Linux
         return 0
     return total

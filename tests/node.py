@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
@@ -51,23 +52,32 @@ def node_modules() -> Path:
     """
     if ready := os.environ.get(MODULES_VARIABLE):
         return Path(ready)
+    return installed(PACKAGES)
+
+
+def installed(packages: Mapping[str, str]) -> Path:
+    """Return a ``node_modules`` folder that holds packages, by name their version.
+
+    Raises:
+        NodeUnavailableError: there is no Node or npm, or npm could not install the packages.
+    """
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             raise NodeUnavailableError(f"{program} is not on PATH")
-    pins = "_".join(f"{name.rpartition('/')[2]}-{version}" for name, version in PACKAGES.items())
+    pins = "_".join(f"{name.rpartition('/')[2]}-{version}" for name, version in packages.items())
     home = user_cache("assetpipe-node") / pins
     if not home.is_dir():
-        _install(home)
+        _install(home, packages)
     return home / "node_modules"
 
 
-def _install(home: Path) -> None:
+def _install(home: Path, packages: Mapping[str, str]) -> None:
     # Installed aside and renamed, so that no run ever sees half of it, two at once included.
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent) as folder:
         aside = Path(folder) / "install"
         aside.mkdir()
-        (aside / "package.json").write_text(json.dumps({"private": True, "dependencies": PACKAGES}))
+        (aside / "package.json").write_text(json.dumps({"private": True, "dependencies": packages}))
         command = ["npm", "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
         done = subprocess.run(command, cwd=aside, capture_output=True, text=True)
         if done.returncode:

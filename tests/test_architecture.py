@@ -21,7 +21,7 @@ BUILT_ON = {
     "build": {"kinds", "shared"},
     "publish": {"build", "kinds", "objectstore", "shared"},
     "live": {"shared"},
-    "dev": {"live", "publish", "build", "kinds", "shared"},
+    "dev": {"live", "serve", "build", "shared"},
     "cli": {"dev", "publish", "build", "kinds", "flask", "serve", "shared"},
     "serve": {"objectstore", "shared"},
     "flask": {"live", "serve", "shared"},

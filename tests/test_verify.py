@@ -18,7 +18,7 @@ from assetpipe.manifest import Asset, Manifest, load
 from assetpipe.publish import verify as module
 from assetpipe.publish.verify import Finding, sample, verify
 from assetpipe.serve.answers import Body
-from assetpipe.serve.preview import preview
+from assetpipe.serve.preview import listen, preview
 from assetpipe.serve.static import StaticFiles
 from tests.origin import Answering, Reply, serving
 from tests.site import Site, command
@@ -532,7 +532,7 @@ def test_what_is_right_in_another_way_is_right(site: Site, deed: Deed) -> None:
 
 def test_our_own_server_does_everything_right(site: Site) -> None:
     """As ``assetpipe serve`` runs it."""
-    with preview(site.out, "/static/", 0) as server:
+    with listen(preview(site.out, "/static/"), 0) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         assert found(site, f"http://127.0.0.1:{server.server_port}/") == ()

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from assetpipe.build import sources, stamp
 from assetpipe.build.cache import opened
 from assetpipe.build.config import MIB, Config, Root, load_config
+from assetpipe.build.memory import Memory
 from assetpipe.build.model import Problem, Progress, Release, Totals
 from assetpipe.build.output import Output
 from assetpipe.errors import ConfigError
 from assetpipe.manifest import FILE_NAME, STATE
 
-__all__ = ["Config", "Problem", "Release", "Root", "Totals", "build", "load_config"]
+__all__ = ["Config", "Memory", "Problem", "Release", "Root", "Totals", "build", "load_config"]
 
 
 def _silent(done: int, total: int) -> None:
@@ -24,14 +25,21 @@ def _unheard() -> None:
 
 
 def build(
-    config: Config, *, progress: Progress = _silent, waiting: Callable[[], None] = _unheard
+    config: Config,
+    *,
+    progress: Progress = _silent,
+    waiting: Callable[[], None] = _unheard,
+    memory: Memory | None = None,
 ) -> Release:
     """Build a release, or find that the last one is still right.
 
     Args:
         config: what to build and how.
-        progress: is told how far the work is.
+        progress: is told how far the work is. What it raises ends the build; the last release
+            stays.
         waiting: is called once if another build holds the output folder.
+        memory: what earlier builds of this process left, for who builds again and again; it is to
+            be saved by who gave it. Without one, a build reads and writes the cache.
 
     Returns:
         The release. ``release.assets`` is its manifest's content.
@@ -52,9 +60,12 @@ def build(
                 hint="build into another folder, and publish that",
             )
         output = Output(config.out)
-        last = stamp.load_release(cache, config, found, output.scan())
-        if last is not None:
-            return last
+        output.scan()
+        # Who has a memory builds because something changed.
+        if memory is None or memory.is_empty:
+            last = stamp.load_release(cache, config, found, output.files)
+            if last is not None:
+                return last
         # What follows loads three times as many modules as a build without changes needs.
         from assetpipe.build.pipeline import rebuild
 
@@ -62,4 +73,8 @@ def build(
         with output.locked(config.lock_timeout, waiting) as waited:
             if waited or output.signature(FILE_NAME) != current:
                 output.scan()  # somebody else was here meanwhile
-            return rebuild(config, found, cache, output, progress)
+            kept = Memory() if memory is None else memory
+            release = rebuild(config, found, cache, output, progress, kept)
+            if memory is None:
+                kept.save(cache)
+            return release

@@ -34,6 +34,7 @@ _RUN_SIDE_VARIABLES = {
     "ASSETPIPE_CROSSORIGIN",
     "ASSETPIPE_INTEGRITY",
     "ASSETPIPE_IN_FRONT",
+    "ASSETPIPE_LIVE_RELOAD",
     "ASSETPIPE_MANIFEST",
     "ASSETPIPE_MANIFEST_COPY",
     "ASSETPIPE_MANIFEST_TIMEOUT",
@@ -43,6 +44,7 @@ _RUN_SIDE_VARIABLES = {
     "ASSETPIPE_SENDFILE",
     "ASSETPIPE_STRICT",
     "ASSETPIPE_URL_PATH",
+    "ASSETPIPE_WATCH",
 }
 
 POLICIES = ("warn", "error", "ignore")
@@ -97,6 +99,8 @@ class Config:
         immutable: globs of names that another tool has fingerprinted.
         ignore: globs of names to leave out, beside the default ones.
         workers: globs of scripts that run as workers, so that ``importScripts`` is followed.
+        reload: folders beside the sources whose changes reload the pages that are open while
+            sources are watched, such as those of templates; they need not be there.
         cache: cache folder.
         use_cache: read and keep results from earlier builds.
         cache_limit: size in MiB down to which the cache is pruned.
@@ -124,6 +128,7 @@ class Config:
     immutable: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
+    reload: tuple[Path, ...] = (Path("templates"),)
     cache: Path = Path(".assetpipe_cache")
     use_cache: bool = True
     cache_limit: int = 1024
@@ -185,7 +190,7 @@ def load_config(
         ConfigError: a file cannot be read, a key is unknown, or a value is wrong.
     """
     values: dict[str, Any] = {"source": folder / "static", "out": folder / "build/static"}
-    values["cache"] = folder / ".assetpipe_cache"
+    values |= {"cache": folder / ".assetpipe_cache", "reload": folder / "templates"}
     values |= _from_file(folder)
     values |= _from_environment(environment)
     values |= {key: value for key, value in (flags or {}).items() if value is not None}
@@ -427,6 +432,7 @@ _KEYS: dict[str, parsers.Parser] = {
     "immutable": parsers.globs,
     "ignore": parsers.globs,
     "workers": parsers.globs,
+    "reload": parsers.paths,
     "cache": parsers.path,
     "use_cache": parsers.boolean,
     "cache_limit": parsers.count(1),

@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -241,12 +241,26 @@ class Output:
                 reverse=True,
             )
         others = [path for path in history if path.stem != current.release]
-        kept = _files_of(current)
-        for path in others[: max(keep - 1, 0)]:
-            kept |= _files_of(manifest.load(path))
+        return self._drop(others[max(keep - 1, 0) :], current, others[: max(keep - 1, 0)])
+
+    def forget(self, releases: Collection[str]) -> list[str]:
+        """Remove releases by their ids, and files that no other one names; return their names.
+
+        The current release is always kept.
+        """
+        current = manifest.load(self.folder / manifest.FILE_NAME)
+        with self._errors(manifest.HISTORY):
+            history = sorted((self.folder / manifest.HISTORY).glob("*.json"))
+        others = [path for path in history if path.stem != current.release]
+        dropped = [path for path in others if path.stem in releases]
+        return self._drop(dropped, current, [path for path in others if path not in dropped])
+
+    def _drop(self, dropped: Iterable[Path], current: Manifest, kept: Iterable[Path]) -> list[str]:
+        """Remove the files that only dropped releases name, and their manifests."""
+        needed = _files_of(current).union(*(_files_of(manifest.load(path)) for path in kept))
         removed = []
-        for path in others[max(keep - 1, 0) :]:
-            removed += self.remove(sorted(_files_of(manifest.load(path)) - kept))
+        for path in dropped:
+            removed += self.remove(sorted(_files_of(manifest.load(path)) - needed))
             with self._errors(str(path)):
                 path.unlink()
         return removed

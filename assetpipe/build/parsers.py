@@ -106,6 +106,15 @@ def globs(value: Any, where: str, _folder: Path) -> tuple[str, ...]:
     return tuple(value)
 
 
+def paths(value: Any, where: str, folder: Path) -> tuple[Path, ...]:
+    """Parse a list of paths, or one."""
+    if isinstance(value, str | os.PathLike):
+        value = [value]
+    if not isinstance(value, list | tuple):
+        raise wrong(value, where, "a list of paths")
+    return tuple(path(item, where, folder) for item in value)
+
+
 def one_of(known: tuple[str, ...], what: str) -> Parser:
     """Return the parser of one of the known words."""
 

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from assetpipe import manifest, mediatypes
-from assetpipe.build import esbuild, records, sources, stamp
+from assetpipe.build import esbuild, sources, stamp
 from assetpipe.build.cache import Cache, key
 from assetpipe.build.config import Config
 from assetpipe.build.esbuild import Esbuild
 from assetpipe.build.inputs import Inputs
 from assetpipe.build.link import MAP_SUFFIX, Linked, Linker, Resolver, integrity
 from assetpipe.build.maps import Made, Maps
+from assetpipe.build.memory import Memory
 from assetpipe.build.model import Input, Need, Problem, Progress, Release, Source, Totals
 from assetpipe.build.output import RESERVED, Output
 from assetpipe.build.pool import Pool
@@ -44,8 +45,11 @@ def rebuild(
     cache: Cache,
     output: Output,
     progress: Progress,
+    memory: Memory,
 ) -> Release:
     """Build a release from the sources that were found; the output folder must be locked.
+
+    ``memory`` says what the last build left, and keeps what this one leaves.
 
     Raises:
         InputError: a source cannot be built; with ``missing = "error"``, a reference matches
@@ -56,12 +60,10 @@ def rebuild(
     jobs = config.jobs or _available_cores()
     with Workers(jobs) as workers, _minifier(config) as minifier, Pool(jobs) as pool:
         output.clear_staging()
-        build = _Build(config, found, cache, output, workers, minifier, pool)
+        last = memory.load(cache, config)
+        build = _Build(config, found, cache, output, workers, minifier, pool, last)
         release, left = build.run(progress)
-    records.save(cache, config, left)
-    if all(record.signature for record in left.records.values()):
-        needs = {path for record in left.records.values() for path, _ in record.prepared.needs}
-        stamp.save_release(cache, config, found, output.files, needs, release)
+    memory.keep(config, found, output.files, left, release)
     return release
 
 
@@ -88,6 +90,7 @@ class _Build:
         workers: Workers,
         minifier: Esbuild | None,
         pool: Pool,
+        last: State,
     ) -> None:
         self._config = config
         self._found = found
@@ -97,7 +100,7 @@ class _Build:
         self._pool = pool
         self._is_plain = matcher(config.plain)
         self._is_immutable = matcher(config.immutable)
-        self._last = records.load(cache, config)
+        self._last = last
         self._transforms = Transforms(config, self._inputs, cache, workers, minifier)
         self._resolver = Resolver(config.public_path, self._sources.keys())
         self._maps = Maps(

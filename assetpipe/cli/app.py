@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import update_wrapper
+from pathlib import Path
 from typing import Any, ParamSpec
 
 import click
@@ -15,10 +16,12 @@ from assetpipe.cli.build import build_options, run_build, settings
 from assetpipe.cli.doctor import examine, explain
 from assetpipe.cli.report import complain
 from assetpipe.cli.sources import app_config, named_by
+from assetpipe.cli.watch import Accompanied, draft, run_watch, watch_options
 from assetpipe.errors import AssetpipeError, ConfigError, OutsideError
 from assetpipe.flask.assets import EXTENSION
 from assetpipe.flask.config import check_config, manifest_path
 from assetpipe.manifest import FILE_NAME
+from assetpipe.serve.project import project_folder
 
 P = ParamSpec("P")
 
@@ -62,6 +65,33 @@ def build_command(quiet: bool, as_json: bool, **options: Any) -> None:
     if place and not (quiet or as_json):
         click.echo(f"Building what `source` names in {place}, not the folders of the app.")
     run_build(lambda: app_config(app, flags), quiet=quiet, in_json=as_json)
+
+
+@click.command("watch", cls=Accompanied, short_help="Build again whenever a static file changes.")
+@watch_options
+@build_options
+@with_appcontext
+@_reported
+def watch_command(
+    poll: bool, host: str, port: int | None, quiet: bool, as_json: bool, **options: Any
+) -> None:
+    """Build the app's static files again whenever something changes, and tell open pages.
+
+    What is built is as for `flask assetpipe build`, and how as for `assetpipe watch`. After -- a
+    COMMAND may follow that runs beside it, such as: flask run --debug.
+    """
+    app, flags = current_app, draft(**options)
+    check_config(app.config)
+    status = run_watch(
+        lambda: app_config(app, flags),
+        project_folder(Path(app.root_path)),
+        poll=poll,
+        host=host,
+        port=port,
+        quiet=quiet,
+        in_json=as_json,
+    )
+    click.get_current_context().exit(status)
 
 
 @click.command("doctor", short_help="Say what the app does with its static files, and why.")

@@ -18,9 +18,9 @@ class _Commands(AppGroup):
         return super().get_command(ctx, cmd_name)
 
     def _load(self) -> None:
-        from assetpipe.cli.app import build_command, doctor_command
+        from assetpipe.cli.app import build_command, doctor_command, watch_command
 
-        for command in (build_command, doctor_command):
+        for command in (build_command, doctor_command, watch_command):
             self.add_command(command)
 
 

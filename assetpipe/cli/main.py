@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from itertools import takewhile
 
 import click
 
@@ -19,6 +20,7 @@ from assetpipe.cli.releases import releases_command, rollback_command
 from assetpipe.cli.report import complain
 from assetpipe.cli.serve import serve_command
 from assetpipe.cli.verify import verify_command
+from assetpipe.cli.watch import watch_command
 from assetpipe.errors import AssetpipeError, ConfigError, OutsideError
 
 
@@ -28,7 +30,7 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    as_json = "--json" in sys.argv[1:]
+    as_json = "--json" in takewhile(lambda argument: argument != "--", sys.argv[1:])
     # What a command makes lives until its end: looking for garbage costs a rebuild a seventh.
     gc.disable()
     try:
@@ -92,6 +94,7 @@ def main() -> None:
 
 for command in (
     build_command,
+    watch_command,
     serve_command,
     publish_command,
     releases_command,

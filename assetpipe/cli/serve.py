@@ -25,12 +25,12 @@ def serve_command(out: Path | None, port: int, as_json: bool) -> None:
 
     The page / lists all assets. A new build is seen at once. Ctrl-C ends it.
     """
-    from assetpipe.serve.preview import preview  # other commands need no server
+    from assetpipe.serve.preview import listen, preview  # other commands need no server
 
     config = load_config(Path.cwd(), os.environ, {"out": out})
     release = load(config.out / FILE_NAME).release
     try:
-        server = preview(config.out, config.public_path, port)
+        server = listen(preview(config.out, config.public_path), port)
     except OSError as error:
         raise OutsideError(
             f"cannot listen on 127.0.0.1:{port}: {error.strerror}", hint="choose another --port"

@@ -12,13 +12,14 @@ from assetpipe.build import Config, Root, load_config
 from assetpipe.build.sources import place_of
 from assetpipe.errors import ConfigError
 from assetpipe.flask.config import manifest_path
-from assetpipe.flask.mounts import Folder, configured_prefixes, folders
+from assetpipe.flask.mounts import Folder, configured_prefixes, folders, template_folders
 from assetpipe.serve.project import configured, project_folder
 
 
 def app_config(app: Flask, flags: dict[str, Any]) -> Config:
     """Return the configuration of a build of an app's static files.
 
+    Beside them, changes in the app's folders of templates reload pages while sources are watched.
     The sources are those that the project's configuration names, else the static folder of the
     app and those of its blueprints. The output folder is where the app looks for the release, and
     ``public_url`` is where it serves it, unless configured.
@@ -34,6 +35,8 @@ def app_config(app: Flask, flags: dict[str, Any]) -> Config:
     found: dict[str, Any] = {"out": manifest_path(app).parent}
     if not named_by(app):
         found["source"] = _roots(app)
+    if not _named(project, "reload"):
+        found["reload"] = [each for each in template_folders(app) if project in each.parents]
     route = _static_route(app)
     # At the root, every link to a page would look like one to a missing file.
     if route not in (None, "/") and not _named(project, "public_url"):

@@ -113,3 +113,10 @@ def folders(app: App) -> Iterator[Folder]:
     yield from sorted(found, key=lambda folder: (-len(folder.prefix), folder.prefix))
     if app.static_folder:
         yield Folder("", "", Path(os.path.normpath(app.static_folder)))
+
+
+def template_folders(app: App) -> Iterator[Path]:
+    """Yield the folders of an app's templates and of its blueprints', which need not be there."""
+    for each in (app, *app.blueprints.values()):
+        if each.template_folder:
+            yield Path(os.path.normpath(os.path.join(each.root_path, each.template_folder)))

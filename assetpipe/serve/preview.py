@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from socketserver import ThreadingMixIn
+from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -19,26 +19,43 @@ if TYPE_CHECKING:
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
+    def server_bind(self) -> None:
+        """Bind without asking the network for this machine's name, which may take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+        self.setup_environ()
+
 
 class _Quiet(WSGIRequestHandler):
+    disable_nagle_algorithm = True  # a stream's small parts would wait for each other
+
     def log_message(self, *_: object) -> None:
         """Say nothing of each request."""
 
 
-def preview(out: Path, prefix: str, port: int) -> WSGIServer:
-    """Return a server on 127.0.0.1, whose page ``/`` lists all assets; a new release is seen.
+def listen(app: WSGIApplication, port: int, host: str = "127.0.0.1") -> WSGIServer:
+    """Return a server of an application, with a thread for each request.
 
     Args:
-        out: the output folder of the build.
-        prefix: path below which the files are served.
+        app: the application.
         port: where to listen; 0 for any that is free.
+        host: on what address.
 
     Raises:
         OSError: the port is taken, or may not be listened on.
     """
+    return make_server(host, port, app, _Server, _Quiet)
+
+
+def preview(out: Path, prefix: str) -> WSGIApplication:
+    """Return an application whose page ``/`` lists all assets; a new release is seen.
+
+    Args:
+        out: the output folder of the build.
+        prefix: path below which the files are served.
+    """
     assets = Assets(out, prefix=prefix, auto_reload=True)
-    app = assets.wsgi(None if prefix == "/" else _index(out, assets))
-    return make_server("127.0.0.1", port, app, _Server, _Quiet)
+    return assets.wsgi(None if prefix == "/" else _index(out, assets))
 
 
 def _index(out: Path, assets: Assets) -> WSGIApplication:

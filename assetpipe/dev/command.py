@@ -1,0 +1,84 @@
+"""The command beside the watch, such as the app: started, told of signals, never outlived."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from assetpipe.errors import ConfigError
+
+_ON_ITS_OWN = 0.5  # seconds that a command has to end by itself, where it got the signal, too
+_GRACE = 5.0  # seconds between being asked to end and being ended
+_POLL = 0.02  # seconds
+
+
+class Command:
+    """A program that runs in the foreground together with this one.
+
+    It shares the terminal and the process group, so that a debugger in it can read what is typed,
+    and Ctrl-C reaches both.
+
+    Args:
+        arguments: the program and its arguments; nothing for no program.
+        environment: variables to add to this process's own.
+    """
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._arguments = arguments
+        self._environment = {**os.environ, **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the program, unless it has been started.
+
+        Raises:
+            ConfigError: there is no such program, or it cannot be run.
+        """
+        if self._process is not None or not self._arguments:
+            return
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the user's own command line
+                self._arguments, env=self._environment
+            )
+        except OSError as error:
+            raise ConfigError(
+                f"cannot be started: {error.strerror}",
+                where=self._arguments[0],
+                hint="write the command after -- as you would without assetpipe",
+            ) from error
+
+    def poll(self) -> int | None:
+        """Return the exit status as a shell would give it; ``None`` while the program runs."""
+        status = None if self._process is None else self._process.poll()
+        return status if status is None or status >= 0 else 128 - status
+
+    def stop(self, number: int) -> int | None:
+        """End the program by a signal that this process got; return its exit status.
+
+        A second Ctrl-C while it takes its time ends it at once.
+        """
+        process = self._process
+        if process is None:
+            return None
+        try:
+            if number != signal.SIGINT or not self._ends_within(_ON_ITS_OWN):
+                with suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGTERM if number == signal.SIGINT else number)
+                if not self._ends_within(_GRACE):
+                    process.kill()
+        except KeyboardInterrupt:
+            process.kill()
+        process.wait()
+        return self.poll()
+
+    def _ends_within(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while self.poll() is None:
+            if time.monotonic() > end:
+                return False
+            time.sleep(_POLL)
+        return True

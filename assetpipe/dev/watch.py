@@ -1,0 +1,330 @@
+"""The loop: build, wait until something changes, build again.
+
+The first finished write begins a build at once. If more changes before it is done, such as the
+other files of a ``git checkout``, it is given up; what else comes is waited for, and all is built
+once. So there is no fixed wait before the first answer, and one release for each save.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from assetpipe.build import Config, Memory, Problem, Release, build
+from assetpipe.build.cache import Cache, opened
+from assetpipe.build.config import MIB
+from assetpipe.build.output import Output
+from assetpipe.dev.address import announced
+from assetpipe.dev.command import Command
+from assetpipe.dev.pages import Pages
+from assetpipe.dev.scope import News, Scope
+from assetpipe.errors import AssetpipeError, ConfigError
+from assetpipe.globs import DEFAULT_IGNORE, matcher
+from assetpipe.live import releases
+from assetpipe.live.messages import Fault, State
+from assetpipe.live.watcher import Changed, Watcher
+from assetpipe.manifest import FILE_NAME
+
+DRAFT: Mapping[str, Any] = {"minify": False, "encodings": []}
+"""What the development profile sets, unless flags say otherwise."""
+
+_IDLE = 1.0  # seconds without a change, after which there is time to tidy up
+_GLANCE = 0.25  # seconds between looks at the command beside it
+_MOST_RELEASES = 16  # that this process made, before all but the last few are removed
+_KEPT_RELEASES = 4
+
+
+class Ended(BaseException):
+    """A signal wants the process to end.
+
+    Attributes:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class _OutdatedError(Exception):
+    """Something changed while it was built."""
+
+
+_Outcome = Release | AssetpipeError | _OutdatedError
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """A build that came to an end.
+
+    Attributes:
+        changed: what had changed, as people read it; nothing for the first build.
+        release: what came of it.
+        config: what was built.
+        seconds: from the moment that the change was noticed.
+        fresh: the warnings that the build before did not have.
+    """
+
+    changed: tuple[str, ...]
+    release: Release
+    config: Config
+    seconds: float
+    fresh: tuple[Problem, ...]
+
+
+class Reporter(Protocol):
+    """Tells people what happens."""
+
+    def listening(self, url: str) -> None:
+        """Tell where the watch process can be reached."""
+
+    def building(self, done: int, total: int) -> None:
+        """Tell how far a build is, in bytes of work."""
+
+    def waiting(self) -> None:
+        """Tell that another build holds the output folder."""
+
+    def built(self, rebuild: Rebuild) -> None:
+        """Tell of a build."""
+
+    def failed(self, error: AssetpipeError, changed: tuple[str, ...]) -> None:
+        """Tell why there is no new release."""
+
+    def reloaded(self, changed: tuple[str, ...]) -> None:
+        """Tell that pages load again for what is no source."""
+
+    def noted(self, text: str) -> None:
+        """Tell something worth knowing."""
+
+
+class Watch:
+    """One run of the watch process.
+
+    Args:
+        configure: reads the configuration; called again when its file has changed.
+        project: the folder with the configuration file.
+        reporter: tells people.
+        pages: tells browsers.
+        command: what runs beside it.
+        poll: look at the files again and again, instead of having the system tell.
+
+    Raises:
+        ConfigError: the configuration is wrong.
+    """
+
+    def __init__(
+        self,
+        configure: Callable[[], Config],
+        project: Path,
+        reporter: Reporter,
+        pages: Pages,
+        command: Command,
+        *,
+        poll: bool = False,
+    ) -> None:
+        self._configure = configure
+        self._project = project
+        self._reporter = reporter
+        self._pages = pages
+        self._command = command
+        self._poll = poll
+        self._config = configure()
+        self._scope = Scope(self._config, project)
+        self._watcher = self._new_watcher()
+        self._memory = Memory()
+        self._files: releases.Files | None = None  # as pages know them
+        self._needs: frozenset[str] = frozenset()
+        self._release: Release | None = None
+        self._made: list[str] = []
+
+    def run(self) -> int:
+        """Watch until the command ends; return its exit status.
+
+        Raises:
+            ConfigError: there is nothing to watch, or the command cannot be started.
+            Ended: a signal came; the command has ended, too.
+            KeyboardInterrupt: as ``Ended``.
+        """
+        try:
+            with self._pages, announced(self._config, self._pages.url):
+                return self._run()
+        except KeyboardInterrupt:
+            self._command.stop(signal.SIGINT)
+            raise
+        except BaseException as error:
+            self._command.stop(error.number if isinstance(error, Ended) else signal.SIGTERM)
+            raise
+        finally:
+            self._watcher.stop()
+            with suppress(AssetpipeError):
+                self._save()
+
+    def _run(self) -> int:
+        self._pages.show(self._config.out, self._config.public_path)
+        if (self._config.out / FILE_NAME).exists():
+            self._command.start()  # it takes longer than the build, and has a release to show
+        self._reporter.listening(self._pages.url)
+        self._watcher.start()
+        self._begin()
+        self._command.start()
+        # What is there by now stays, and need not be looked at again and again.
+        gc.freeze()
+        is_tidy, last = False, time.monotonic()
+        while (status := self._command.poll()) is None:
+            if self._watcher.wait(_GLANCE):
+                self._answer([*self._watcher.take()])
+                is_tidy, last = False, time.monotonic()
+            elif not is_tidy and time.monotonic() - last > _IDLE:
+                with suppress(AssetpipeError):  # the next build will meet it, too
+                    self._tidy()
+                is_tidy = True
+        return status
+
+    def _begin(self) -> None:
+        """Build for the first time."""
+        started = time.perf_counter()
+        outcome = self._attempt(self._scope.read(()), may_end=False)
+        if isinstance(outcome, ConfigError):
+            raise outcome
+        self._finish(outcome, (), started)
+        self._recall()
+
+    def _answer(self, changed: list[Changed]) -> None:
+        """Build what changed, once, and tell what came of it."""
+        started = time.perf_counter()
+        news = self._scope.read(changed)
+        if changed and not news.build:
+            self._reporter.reloaded(news.names)
+            return
+        outcome = self._attempt(news, may_end=True)
+        if not isinstance(outcome, Release):
+            # More changed meanwhile; or what is wrong is that half of it is still to come.
+            self._watcher.settle()
+            more = self._watcher.take()
+            if more:
+                news = self._scope.read([*changed, *more])
+                outcome = self._attempt(news, may_end=False)
+        self._finish(outcome, news.names, started)
+
+    def _finish(self, outcome: _Outcome, names: tuple[str, ...], started: float) -> None:
+        if isinstance(outcome, Release):
+            self._announce(outcome, names, time.perf_counter() - started)
+        elif isinstance(outcome, AssetpipeError):
+            self._fail(outcome, names)
+
+    def _attempt(self, news: News, *, may_end: bool) -> _Outcome:
+        """Build; with ``may_end``, not to the end if anything changes meanwhile."""
+
+        def progress(done: int, total: int) -> None:
+            if may_end and self._watcher.pending:
+                raise _OutdatedError
+            self._reporter.building(done, total)
+
+        try:
+            if news.config:
+                self._reconfigure()
+            return build(
+                self._config,
+                progress=progress,
+                waiting=self._reporter.waiting,
+                memory=self._memory,
+            )
+        except (AssetpipeError, _OutdatedError) as error:
+            return error
+
+    def _announce(self, release: Release, names: tuple[str, ...], seconds: float) -> None:
+        last, self._release = self._release, release
+        if not self._memory.is_empty:
+            before, self._files = self._files, self._memory.files()
+            self._needs = frozenset(self._memory.needs())
+            if before is not None and (last is None or release.id != last.id):
+                self._pages.released(releases.update(before, self._files, release.id))
+        self._pages.tell(State(release.id, (), tuple(map(str, release.warnings))))
+        known = frozenset(last.warnings) if last else frozenset()
+        fresh = tuple(each for each in release.warnings if each not in known)
+        self._reporter.built(Rebuild(names, release, self._config, seconds, fresh))
+        if release.id in self._made:
+            self._made.remove(release.id)
+        self._made.append(release.id)
+
+    def _fail(self, error: AssetpipeError, names: tuple[str, ...]) -> None:
+        release = self._release
+        fault = Fault(error.where or "", error.message, error.hint or "")
+        warnings = tuple(map(str, release.warnings)) if release else ()
+        self._pages.tell(State(release.id if release else None, (fault,), warnings))
+        self._reporter.failed(error, names)
+
+    # What is watched.
+
+    def _new_watcher(self) -> Watcher:
+        config = self._config
+        return Watcher(
+            self._scope.folders,
+            ignored=matcher([*DEFAULT_IGNORE, *config.ignore]),
+            exclude=(config.out, config.cache),
+            files=lambda: [*self._scope.config_files, *self._needs],
+            poll=self._poll,
+            heard=self._hear,
+            note=self._reporter.noted,
+        )
+
+    def _hear(self, changed: Sequence[Changed]) -> None:
+        """Tell pages at once what needs no build."""
+        news = self._scope.read(changed)
+        if news.pages:
+            self._pages.reload()
+        elif news.sources:
+            self._pages.saved(news.sources)
+
+    def _reconfigure(self) -> None:
+        """Take up the configuration as it is now.
+
+        Raises:
+            ConfigError: it is wrong; the earlier one stays.
+        """
+        config = self._configure()
+        if config == self._config:
+            return
+        self._config, last = config, self._config
+        self._scope = Scope(config, self._project)
+        self._pages.show(config.out, config.public_path)
+        if _watched(config) != _watched(last):
+            self._watcher.stop()
+            self._watcher = self._new_watcher()
+            self._watcher.start()
+
+    # What the next process needs, and what nobody needs any more.
+
+    def _recall(self) -> None:
+        """Remember what the last build left, if it was not one of this process."""
+        with self._cache() as cache, suppress(AssetpipeError):
+            self._memory.load(cache, self._config)
+        self._files = self._memory.files()
+        self._needs = frozenset(self._memory.needs())
+
+    def _save(self) -> None:
+        with self._cache() as cache:
+            self._memory.save(cache)
+
+    def _cache(self) -> AbstractContextManager[Cache]:
+        config = self._config
+        return opened(config.cache, enabled=config.use_cache, limit=config.cache_limit * MIB)
+
+    def _tidy(self) -> None:
+        self._save()
+        if len(self._made) > _MOST_RELEASES:
+            old, self._made = self._made[:-_KEPT_RELEASES], self._made[-_KEPT_RELEASES:]
+            output = Output(self._config.out)
+            with output.locked(self._config.lock_timeout, self._reporter.waiting, discard=False):
+                output.forget(old)
+        gc.collect()
+
+
+def _watched(config: Config) -> tuple[object, ...]:
+    return config.roots, config.reload, config.ignore, config.out, config.cache
