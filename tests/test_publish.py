@@ -24,7 +24,7 @@ from assetpipe.publish.state import KEY, Attempt
 from tests.faults import Faults
 from tests.place import Place, moment
 from tests.release import SITE, write_release
-from tests.site import command, contents
+from tests.site import command, contents, plant
 from tests.weed import Weed
 
 MakePlace = Callable[..., Place]
@@ -820,6 +820,27 @@ def test_the_commands_tell_the_story(tmp_path: Path) -> None:
     flawed = command(tmp_path, "prune", "target", "--younger-than", "a while")
     assert flawed.returncode == 2
     assert "time span" in flawed.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "changed", "noted"),
+    [
+        pytest.param([], "", False, id="a build as it is configured"),
+        pytest.param(["--no-minify"], "", True, id="a build with flags"),
+        pytest.param([], '[headers]\n"*.css" = {X-A = "b"}\n', True, id="a changed configuration"),
+        pytest.param([], "lock_timeout = 5\n", False, id="a change that makes no difference"),
+    ],
+)
+def test_a_release_with_other_settings_is_told_of(
+    tmp_path: Path, options: list[str], changed: str, noted: bool
+) -> None:
+    """Who publishes what a watch left, or forgot to build, should know."""
+    plant(tmp_path, {"static/a.css": "a { color: red }"})
+    assert command(tmp_path, "build", *options).returncode == 0
+    (tmp_path / "assetpipe.toml").write_text(changed)
+    done = command(tmp_path, "publish", "target", "--dry-run")
+    assert done.returncode == 0
+    assert ("run `assetpipe build` first" in done.stderr) is noted
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.site import assets, clean_environment, command, contents, plant
+from tests.site import CODE, assets, clean_environment, command, contents, plant
 from tests.watching import Watching
 
 TREE = {
@@ -266,6 +267,50 @@ def test_a_build_beside_the_watch_is_not_disturbed(project: Path) -> None:
     assert release_of(project) == clean_build(project, *DRAFT)
 
 
+def test_a_thousand_files_at_once_are_one_build(project: Path) -> None:
+    """As by a checkout: what was begun with the first of them is given up."""
+    with Watching(project) as watch:
+        for number in range(1000):
+            (project / f"static/many{number}.css").write_text(f"a {{ width: {number}px }}\n")
+        built = watch.next("build")
+        assert len(built["changed"]) == 1000
+        assert watch.rest() == []
+    assert release_of(project) == clean_build(project, *DRAFT)
+
+
+def test_half_a_save_is_no_error(project: Path) -> None:
+    """A sheet that names an image that is written right after it."""
+    plant(project, {"assetpipe.toml": 'missing = "error"\n'})
+    with Watching(project) as watch:
+        (project / "static/css/app.css").write_text("a { background: url(new.svg) }\n")
+        (project / "static/css/new.svg").write_text("<svg/>\n")
+        assert watch.next("build", "error")["event"] == "build"
+        assert watch.rest() == []
+
+
+def test_what_a_compiler_reads_is_watched(project: Path) -> None:
+    """Wherever it lies: a plug-in tells which files it has read."""
+    pytest.importorskip("sass", reason="the package libsass is not installed")
+    plugin = Path(__file__).parent / "example_plugin" / "assetpipe_scss.py"
+    packages = plant(
+        project / "packages",
+        {
+            "assetpipe_scss.py": plugin.read_text(),
+            "assetpipe_scss-1.dist-info/METADATA": "Name: assetpipe_scss\nVersion: 1\n",
+            "assetpipe_scss-1.dist-info/entry_points.txt": (
+                "[assetpipe.kinds]\nscss = assetpipe_scss\n"
+            ),
+        },
+    )
+    plant(project, {"static/style.scss": "@import '../shared/colors';\na { color: $ink }\n"})
+    plant(project, {"shared/_colors.scss": "$ink: red;\n"})
+    path = os.pathsep.join([str(packages), str(CODE)])
+    with Watching(project, PYTHONPATH=path) as watch:
+        (project / "shared/_colors.scss").write_text("$ink: blue;\n")
+        assert watch.next("build")["changed"] == ["shared/_colors.scss"]
+        assert b"blue" in next((project / OUT).glob("style.*.css")).read_bytes()
+
+
 CHILD = """
 import os, pathlib, signal, sys, time
 def end(number, _frame):
@@ -305,10 +350,22 @@ def test_a_signal_ends_the_command_too(project: Path, number: int, status: int, 
     assert int((project / "ended").read_text()) == heard
 
 
+def test_a_stubborn_command_is_ended(project: Path) -> None:
+    """It has five seconds, and no more."""
+    ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    code = f"import signal, time, pathlib; {ignore}; pathlib.Path('on').touch(); time.sleep(60)"
+    with Watching(project, "--", sys.executable, "-c", code) as watch:
+        wait_for((project / "on").exists)
+        started = time.monotonic()
+        assert watch.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+        assert time.monotonic() - started < 15
+
+
 def test_the_watch_ends_with_the_command(project: Path) -> None:
     """And with its status."""
     (project / "child.py").write_text(CHILD)
-    with Watching(project, "--", sys.executable, "child.py", "7", "0") as watch:
+    command = [sys.executable, "child.py", "7", "0", "--json", "--no-such-option"]
+    with Watching(project, "--", *command) as watch:
         assert watch.wait() == 7
 
 
@@ -342,6 +399,16 @@ def test_the_release_can_be_looked_at(project: Path) -> None:
         assert "live.js" in page
 
 
+def test_two_watches_have_two_ports(project: Path, tmp_path: Path) -> None:
+    """The second of two projects takes any that is free."""
+    other = plant(tmp_path / "other", TREE)
+    with (
+        Watching(project, "--host", "127.0.0.1", port=None) as one,
+        Watching(other, port=None) as two,
+    ):
+        assert one.url != two.url
+
+
 @pytest.fixture
 def taken() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -372,7 +439,7 @@ def test_what_cannot_be_watched_is_said(
 def test_a_missing_extra_is_named(project: Path) -> None:
     """With what to run; looking again and again needs none."""
     (project / "watchdog.py").write_text("raise ModuleNotFoundError(name='watchdog')\n")
-    here = {"PYTHONPATH": f"{project}:{Path(__file__).parent.parent}"}
+    here = {"PYTHONPATH": os.pathsep.join([str(project), str(CODE)])}
     done = command(project, "watch", **here)
     assert done.returncode == 2
     assert 'pip install "assetpipe[watch]"' in done.stderr

@@ -30,6 +30,7 @@ class Watching:
         folder: where it runs.
         arguments: more of its arguments.
         module: what is run instead of ``assetpipe``, with its first arguments.
+        port: where it listens; ``None`` for what it chooses by itself.
         environment: variables to add.
 
     Attributes:
@@ -43,10 +44,11 @@ class Watching:
         folder: Path,
         *arguments: str | Path,
         module: Sequence[str] = ("assetpipe", "watch"),
+        port: int | None = 0,
         **environment: str | Path,
     ) -> None:
         name, *rest = module
-        given = [] if "--port" in arguments else ["--port", "0"]
+        given = [] if port is None else ["--port", str(port)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", name, *rest, "--json", *given, *arguments],
             cwd=folder,

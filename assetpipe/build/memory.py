@@ -50,12 +50,11 @@ class Memory:
         return self._left is None
 
     def load(self, cache: Cache, config: Config) -> State:
-        """Return what the last build with these folders left, and remember it."""
+        """Return what the last build left, by the cache where it was not one of this process."""
         from assetpipe.build import records  # which a build without changes does without
 
-        left, tools = self._left, stamp.tools(config)
-        if left is None or stamp.identity(left.config) != stamp.identity(config):
-            left = self._left = _Left(config, tools, records.load(cache, config))
+        tools = stamp.tools(config)
+        left = self._left = self._left or _Left(config, tools, records.load(cache, config))
         return left.state if left.tools == tools else records.NOTHING
 
     def keep(
@@ -91,6 +90,7 @@ class Memory:
             return
         self._unsaved = None
         records.save(cache, left.config, left.state)
+        stamp.save_settings(cache, left.config, seen.release.id)
         if all(record.signature for record in left.state.records.values()):
             stamp.save_release(
                 cache, left.config, seen.found, seen.output, self.needs(), seen.release

@@ -159,3 +159,16 @@ def save_release(
         "warnings": [asdict(problem) for problem in release.warnings],
     }
     store.put(SECTION, key("stamp", identity(config)), json.dumps(stored).encode())
+
+
+def save_settings(store: Cache, config: Config, release: str) -> None:
+    """Remember with what settings a release was made, by its id."""
+    store.put(SECTION, key("settings", identity(config)), f"{release} {settings(config)}".encode())
+
+
+def made_otherwise(store: Cache, config: Config) -> str:
+    """Return the id of the last release, if it was made with other settings than these."""
+    release, _, known = (store.get(SECTION, key("settings", identity(config))) or b"").partition(
+        b" "
+    )
+    return "" if known.decode() in ("", settings(config)) else release.decode()

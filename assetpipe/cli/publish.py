@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assetpipe.build import load_config
+from assetpipe.build.cache import Cache
 from assetpipe.build.destinations import ENCODINGS
+from assetpipe.build.stamp import made_otherwise
 from assetpipe.cli.destination import destination_options, find_destination
 from assetpipe.cli.report import PutBar, say_note, size
+from assetpipe.manifest import FILE_NAME, load
 
 if TYPE_CHECKING:
     from assetpipe.publish import Published
@@ -58,6 +61,12 @@ def publish_command(
     destination = find_destination(config, target, allow=allow, encodings=encodings, **reach)
     if destination.scheme == "file":
         refuse_overlap(folder_of(destination), (root.path for root in config.roots))
+    other = made_otherwise(Cache(config.cache), config)
+    if other and other == load(config.out / FILE_NAME).release:
+        say_note(
+            "this release was made by `assetpipe watch`, with flags, or before the configuration "
+            "was changed: for one as it is configured, run `assetpipe build` first"
+        )
     with PutBar("Publishing", shown=not quiet and not as_json) as bar:
         done = publish(
             config.out,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 from assetpipe.errors import OutsideError
 from assetpipe.live.messages import Change, State, Update
-from assetpipe.live.page import inserting, tag
 from assetpipe.live.releases import difference
-from assetpipe.live.stream import Stream
+from assetpipe.live.stream import Mode, Stream
 from assetpipe.live.wsgi import EVENTS, SCRIPT, application
 from assetpipe.serve.preview import listen, preview
 
@@ -49,7 +48,10 @@ class Pages:
         self._sources = Stream()
         self._release = Stream(self._difference)
         self._out = Path()
-        streams = {"source": lambda: self._sources, "manifest": lambda: self._release}
+        streams: dict[Mode, Callable[[], Stream]] = {
+            "source": lambda: self._sources,
+            "manifest": lambda: self._release,
+        }
         self._live = application(streams, cross_origin=True)
         self._preview: WSGIApplication | None = None
         self._server = _listen(self._answer, host, port)
@@ -70,7 +72,7 @@ class Pages:
     def show(self, out: Path, prefix: str) -> None:
         """Show the release in an output folder from now on, its files below a prefix."""
         self._out = out
-        self._preview = inserting(preview(out, prefix), lambda *_: tag(SCRIPT))
+        self._preview = preview(out, prefix, script=SCRIPT)
 
     def saved(self, changes: Sequence[Change]) -> None:
         """Tell pages that use the sources what was saved."""

@@ -53,6 +53,8 @@ class AssetPipe:
         - ``ASSETPIPE_BLUEPRINTS``: by blueprint name, the prefix of its static folder in the
           sources; ``None`` leaves that blueprint alone. Default: its name, with dots as slashes.
         - ``ASSETPIPE_AUTO_RELOAD``: look for a new release at each use. Default: ``app.debug``.
+        - ``ASSETPIPE_LIVE_RELOAD``: pages that are open see what was saved; in debug only,
+          whatever it says. Default: ``True``, and ``False`` when ``app.testing``.
         - ``ASSETPIPE_URL_PATH``: path of the static route for an app without one (with
           ``static_folder=None``). Default: ``/static``.
         - ``ASSETPIPE_INTEGRITY``: tags of hashed files get ``integrity``, and from a CDN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -25,7 +25,13 @@ from assetpipe.errors import (
     OutsideError,
     UnknownAssetError,
 )
-from assetpipe.flask.config import auto_reload, check_config, mode, release_place
+from assetpipe.flask.config import (
+    auto_reload,
+    check_config,
+    live_reload,
+    mode,
+    release_place,
+)
 from assetpipe.flask.front import Front, in_front
 from assetpipe.flask.mounts import APP_MOUNT, Folder, Mount, Mounts, folders
 from assetpipe.manifest import Asset
@@ -38,10 +44,13 @@ from assetpipe.serve.project import bundle_members, is_url, project_folder
 from assetpipe.serve.release import Current, Place, Release
 from assetpipe.serve.resolver import ManifestResolver, Resolver, SourceResolver
 from assetpipe.serve.static import MEMORY, StaticFiles
+from assetpipe.serve.tags import named
 from assetpipe.serve.wsgi import content
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from assetpipe.flask.live import Live
 
 EXTENSION = "assetpipe"
 """The key in ``app.extensions``."""
@@ -54,6 +63,8 @@ _NOT_IN_QUERY = {"filename", "_anchor", "_method", "_scheme", "_external"}
 _ANCHOR_SAFE = "%!#$&'()*+,/:;=?@"  # as in Flask.url_for
 
 _USED = "_assetpipe_used"  # in flask.g
+
+_LIVE = "/_assetpipe/"  # what the paths of live reload begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,7 @@ class AppAssets:
         self._lock = Lock()
         self._state: _State | None = None
         self._current: Current | None = None
+        self._live: Live | None = None
         self.front = Front(
             app,
             self._prefix,
@@ -139,9 +151,47 @@ class AppAssets:
 
     def _add_front(self) -> None:
         app = self._app
+        self._add_live_reload()
         app.wsgi_app = in_front(  # type: ignore[assignment, method-assign]
             app.wsgi_app, self._prefix, self._files_in_front
         )
+
+    def _add_live_reload(self) -> None:
+        """Answer the script in pages, and put it there; whether to is asked at each request."""
+        app = self._app
+        rest, processed = app.wsgi_app, app.process_response
+
+        def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            is_asked = environ.get("PATH_INFO", "").startswith(_LIVE)
+            live = self.live() if is_asked else None
+            return live.answer(environ, start_response) if live else rest(environ, start_response)
+
+        def process_response(*arguments: Any) -> Response:
+            response = processed(*arguments)
+            live = self.live()
+            return live.insert(response) if live else response
+
+        app.wsgi_app = application  # type: ignore[method-assign]
+        app.process_response = process_response  # type: ignore[assignment, method-assign]
+
+    def live(self) -> Live | None:
+        """Return what pages are told by; ``None`` outside of debug, where nothing of it loads."""
+        if not live_reload(self._app):
+            return None
+        with self._lock:
+            if self._live is None:
+                from assetpipe.flask.live import Live
+
+                self._live = Live(self._app, is_served=self._entry == "wsgi_app")
+            return self._live
+
+    def live_reload_tag(self, **attributes: object) -> Markup:
+        """Return the ``<script>`` of live reload; empty outside of debug.
+
+        Pages get one without asking; this is for a place of its own, or other attributes.
+        """
+        live = self.live()
+        return Markup(live.tag(named(attributes)) if live else "")  # noqa: S704 - it is escaped
 
     def _uninstall(self) -> None:
         """Give back what nobody has wrapped since; the rest goes on to call Flask's own."""
@@ -267,14 +317,15 @@ class AppAssets:
     def _helpers(self) -> dict[str, Callable[..., object]]:
         """Return the template helpers, by name."""
         config = self._app.config
-        return Helpers(
+        helpers = Helpers(
             self,
             Markup,
             integrity=bool(config.get("ASSETPIPE_INTEGRITY")),
             crossorigin=config.get("ASSETPIPE_CROSSORIGIN") or None,
             is_cross_origin=bool(config.get("ASSETPIPE_CDN_URL"))
             or is_url(config.get("ASSETPIPE_MANIFEST")),
-        ).table()
+        )
+        return {**helpers.table(), "live_reload_tag": self.live_reload_tag}
 
     @cached_property
     def place(self) -> Place:

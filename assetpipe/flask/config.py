@@ -79,6 +79,7 @@ _KEYS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     ),
     "ASSETPIPE_INTEGRITY": ("True or False", _is_bool),
     "ASSETPIPE_IN_FRONT": ("True or False", _is_bool),
+    "ASSETPIPE_LIVE_RELOAD": ("True or False", _is_bool),
     "ASSETPIPE_MANIFEST": (
         "the path of a manifest.json, or a URL such as https://cdn.example.com/static/",
         lambda value: is_url(value) or (_is_path(value) and "://" not in str(value)),
@@ -131,6 +132,13 @@ def auto_reload(app: ConfiguredApp) -> bool:
     """Say whether to look for a new release at each use."""
     configured = app.config.get("ASSETPIPE_AUTO_RELOAD")
     return configured if isinstance(configured, bool) else app.debug
+
+
+def live_reload(app: ConfiguredApp) -> bool:
+    """Say whether pages that are open are told of changes: in debug alone, and not in tests."""
+    configured = app.config.get("ASSETPIPE_LIVE_RELOAD")
+    wanted = configured if isinstance(configured, bool) else not app.config.get("TESTING")
+    return wanted and app.debug
 
 
 def release_place(app: ConfiguredApp) -> Place:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from flask.sansio.app import App
 
+from assetpipe.serve.project import project_folder
+
 _PACKAGES = frozenset({"dist-packages", "site-packages"})
 
 
@@ -96,10 +98,7 @@ class Folder(NamedTuple):
 
     def is_within(self, project: Path) -> bool:
         """Say whether it belongs to a project, and not to a package that the project uses."""
-        # The project itself may be installed, too: only what lies below it counts.
-        return project in self.path.parents and _PACKAGES.isdisjoint(
-            self.path.relative_to(project).parts
-        )
+        return _is_within(self.path, project)
 
 
 def folders(app: App) -> Iterator[Folder]:
@@ -115,8 +114,32 @@ def folders(app: App) -> Iterator[Folder]:
         yield Folder("", "", Path(os.path.normpath(app.static_folder)))
 
 
+def is_built(app: App, folder: Folder) -> bool:
+    """Say whether a build takes a folder of the app.
+
+    A blueprint whose files lie outside of the project belongs to a package that it uses; it is
+    left out unless ``ASSETPIPE_BLUEPRINTS`` names it.
+    """
+    named = configured_prefixes(app)
+    return folder.blueprint in {"", *named} or folder.is_within(_project(app))
+
+
 def template_folders(app: App) -> Iterator[Path]:
-    """Yield the folders of an app's templates and of its blueprints', which need not be there."""
+    """Yield the folders of an app's templates, and of those of its blueprints in the project.
+
+    They need not be there.
+    """
     for each in (app, *app.blueprints.values()):
         if each.template_folder:
-            yield Path(os.path.normpath(os.path.join(each.root_path, each.template_folder)))
+            path = Path(os.path.normpath(os.path.join(each.root_path, each.template_folder)))
+            if each is app or _is_within(path, _project(app)):
+                yield path
+
+
+def _project(app: App) -> Path:
+    return project_folder(Path(app.root_path))
+
+
+def _is_within(path: Path, project: Path) -> bool:
+    # The project itself may be installed, too: only what lies below it counts.
+    return project in path.parents and _PACKAGES.isdisjoint(path.relative_to(project).parts)

@@ -8,15 +8,9 @@
   Object.defineProperty(window, "__assetpipe", { value: true });
 
   const PARAMETER = "assetpipe";
-  const SILENCE = 40_000; // ms; a stream says something every 15 s
+  const SILENCE = 40000; // ms; a stream says something every 15 s
   const RETRY = 300; // ms, growing up to:
-  const RETRY_MOST = 2_000;
-  const IMPORT_MOST = 5_000; // ms for a sheet behind @import to come
-
-  const mode = script.dataset.mode || "manifest";
-  const nonce = script.nonce;
-  const bases = streams();
-  const name = [PARAMETER, mode, ...bases].join(" ");
+  const RETRY_MOST = 2000;
 
   const warn = (text) => console.warn(`[assetpipe] ${text}`);
 
@@ -27,6 +21,11 @@
       return otherwise;
     }
   };
+
+  const mode = script.dataset.mode || "manifest";
+  const nonce = script.nonce;
+  const bases = streams();
+  const name = [PARAMETER, mode, ...bases].join(" ");
 
   function streams() {
     const here = script.src || location.href; // not document.baseURI, which may be a CDN's
@@ -152,11 +151,13 @@
       resign = resolve;
       isCatchingUp = false;
       waiting.length = 0; // the stream says it again
+      failures = 0;
       open(false);
     });
 
   function catchUp() {
     isCatchingUp = true;
+    failures = 0;
     open(true);
   }
 
@@ -272,10 +273,14 @@
 
   // The changes of one kind in one update, by name; remembers which of them the page has.
   class Changes {
-    constructor(changes, kind) {
+    constructor(changes = [], kind = "") {
       this.byName = new Map();
-      for (const change of changes) if (change.kind === kind) this.byName.set(change.name, change);
       this.found = new Set();
+      for (const change of changes) if (change.kind === kind) this.add({ ...change, serial });
+    }
+
+    add(change) {
+      this.byName.set(change.name, change);
     }
 
     get isEmpty() {
@@ -312,24 +317,27 @@
       const file = change.file && change.file.split("/").pop();
       const last = path.split(/[/\\]/).pop();
       if (!file || attempt(() => decodeURIComponent(last), last) === file) {
-        return path + marked(query) + fragment;
+        return path + marked(query, change.serial) + fragment;
       }
-      return path.slice(0, path.length - last.length) + encodeURIComponent(file) + query + fragment;
+      const folder = path.slice(0, path.length - last.length);
+      return folder + encodeURIComponent(file) + marked(query) + fragment;
     }
   }
 
   // app.0123456789ab.css -> app.css, as names.fingerprinted makes them.
   const logical = (segment) => segment.replace(/\.[0-9a-f]{12}(?=(\.[^.]+)?$)/, "");
 
-  function marked(query) {
-    const others = query.slice(1).split("&");
-    const kept = others.filter((each) => each && !each.startsWith(`${PARAMETER}=`));
-    return `?${[...kept, `${PARAMETER}=${serial}`].join("&")}`;
+  // Returns a query with our parameter in place of the one that an earlier update has put there.
+  function marked(query, number) {
+    const parts = query.slice(1).split("&");
+    const kept = parts.filter((part) => part && !part.startsWith(`${PARAMETER}=`));
+    if (number) kept.push(`${PARAMETER}=${number}`);
+    return kept.length ? `?${kept.join("&")}` : "";
   }
 
   function again(url) {
     const address = new URL(url);
-    address.search = marked(address.search);
+    address.search = marked(address.search, serial);
     return address.href;
   }
 
@@ -343,6 +351,7 @@
     serial += 1;
     const styles = new Changes(changes, "style");
     const images = new Changes(changes, "image");
+    for (const change of images.byName.values()) if (keepsName(change)) pictures.add(change);
     const unreadable = new Set();
     for (const root of [...roots(document)]) {
       if (!styles.isEmpty) renewStyles(root, styles, unreadable);
@@ -377,7 +386,7 @@
 
   // ---- Styles -------------------------------------------------------------------------------
 
-  const clones = new Map(); // by the link that each is to follow
+  const clones = new Map(); // by the element that each is to follow
 
   function renewStyles(root, styles, unreadable) {
     const isClone = new Set(clones.values());
@@ -388,41 +397,44 @@
       else if (link.sheet) renewImports(link.sheet, styles, link, unreadable);
     }
     for (const style of root.querySelectorAll("style")) {
-      if (style.sheet) renewImports(style.sheet, styles, style, unreadable);
+      if (style.sheet && !isClone.has(style)) renewImports(style.sheet, styles, style, unreadable);
     }
   }
 
-  // Puts a copy with another URL behind a link, and takes the link away once the copy has loaded:
-  // the page is never without the sheet.
-  function swap(link, url) {
-    const earlier = clones.get(link);
+  // Puts a copy with another URL behind a link or a style element, and takes the old one away once
+  // the copy has loaded: the page is never without the sheet.
+  function swap(owner, url) {
+    const earlier = clones.get(owner);
     if (earlier) earlier.remove();
-    clones.delete(link);
-    if (link.disabled) {
-      link.removeAttribute("integrity");
-      link.setAttribute("href", url);
+    clones.delete(owner);
+    // What a script made of these cannot be read from them. Chromium keeps the old sheet of a link
+    // while its new one comes, but loses it where none does.
+    if (owner.disabled || owner.matches("[rel~=alternate i]")) {
+      owner.removeAttribute("integrity");
+      owner.setAttribute("href", url);
       return;
     }
-    const clone = link.cloneNode();
+    const clone = owner.cloneNode(true);
     for (const attribute of ["integrity", "onload", "onerror"]) clone.removeAttribute(attribute);
-    clone.setAttribute("href", url);
+    if (url) clone.setAttribute("href", url);
     // A script has switched the sheet off, which no attribute says.
-    if (link.sheet && link.sheet.disabled) clone.media = "not all";
+    if (owner.sheet && owner.sheet.disabled) clone.media = "not all";
     const end = (hasLoaded) => {
-      if (clones.get(link) !== clone) return;
-      clones.delete(link);
-      if (!hasLoaded || !link.isConnected) {
+      if (clones.get(owner) !== clone) return;
+      clones.delete(owner);
+      if (!hasLoaded || !owner.isConnected) {
         clone.remove();
         return;
       }
-      if (link.sheet && clone.sheet) clone.sheet.disabled = link.sheet.disabled;
-      for (const attribute of ["media", "disabled"]) copyAttribute(link, clone, attribute);
-      link.remove();
+      if (owner.sheet && clone.sheet) clone.sheet.disabled = owner.sheet.disabled;
+      if (clone.sheet) renewPictures(clone.sheet);
+      for (const attribute of ["media", "disabled"]) copyAttribute(owner, clone, attribute);
+      owner.remove();
     };
     clone.addEventListener("load", () => end(true));
     clone.addEventListener("error", () => end(false));
-    clones.set(link, clone);
-    link.after(clone);
+    clones.set(owner, clone);
+    owner.after(clone);
   }
 
   function copyAttribute(from, to, attribute) {
@@ -445,8 +457,8 @@
       const url = styles.renew(rule.href, base);
       if (!url) {
         if (rule.styleSheet) renewImports(rule.styleSheet, styles, owner, unreadable);
-      } else if (clones.has(owner) || !rule.styleSheet || hasImports(rule.styleSheet)) {
-        replaceOwner(owner);
+      } else if (clones.has(owner)) {
+        replaceOwner(owner); // it may have the old one inside
       } else {
         replaceImport(sheet, rule, new URL(url, base).href, owner).catch(() => {});
       }
@@ -469,8 +481,6 @@
 
   async function replaceImport(sheet, rule, url, owner) {
     newest.set(rule, url);
-    // Chromium does not apply a sheet at all while one of its imports loads. What is preloaded is
-    // there as soon as the rule is.
     if (!(await preload(url))) return;
     const index = [...sheet.cssRules].indexOf(rule);
     if (index < 0 || newest.get(rule) !== url) return;
@@ -478,13 +488,12 @@
       sheet.insertRule(importText(rule, url), index + 1);
       return sheet.cssRules[index + 1];
     }, null);
-    if (!inserted) {
-      replaceOwner(owner);
-      return;
-    }
-    const arrived = await arrival(inserted);
-    const outdated = [...sheet.cssRules].indexOf(arrived ? rule : inserted);
-    if (outdated >= 0) sheet.deleteRule(outdated);
+    // While anything is to come, Chromium does not apply the sheet around it at all. What is
+    // preloaded is there at once, but not what it imports itself.
+    const isThere = inserted && inserted.styleSheet && !hasImports(inserted.styleSheet);
+    if (isThere) renewPictures(inserted.styleSheet);
+    if (inserted) sheet.deleteRule(isThere ? index : index + 1);
+    if (!isThere) replaceOwner(owner);
   }
 
   function importText(rule, url) {
@@ -509,20 +518,11 @@
     });
   }
 
-  // Waits until an import rule has its sheet, of which no event tells; in Chromium it has.
-  async function arrival(rule) {
-    const end = performance.now() + IMPORT_MOST;
-    for (let wait = 1; !rule.styleSheet; wait = Math.min(wait * 1.5, 100)) {
-      if (performance.now() > end) return false;
-      await new Promise((resolve) => setTimeout(resolve, wait));
-    }
-    return true;
-  }
-
-  // Has everything that a link leads to asked for again.
+  // Has everything that a sheet leads to asked for again.
   function replaceOwner(owner) {
     if (owner.localName === "link") swap(owner, again(owner.href));
-    else reload();
+    else if (/@import/i.test(owner.textContent) && !owner.disabled) swap(owner);
+    else reload(); // its rules are a script's
   }
 
   // ---- Images -------------------------------------------------------------------------------
@@ -546,7 +546,7 @@
 
   function renewImages(root, images, styles, unreadable) {
     for (const element of root.querySelectorAll(Object.keys(ATTRIBUTES).join())) {
-      if (element.localName === "link" && !element.relList.contains("icon")) continue;
+      if (element.localName === "link" && !element.matches("[rel~=icon i]")) continue;
       for (const attribute of ATTRIBUTES[element.localName]) {
         const value = element.getAttribute(attribute);
         if (!value) continue;
@@ -561,6 +561,12 @@
       renewRules(sheet, images, styles, unreadable);
     }
   }
+
+  // Of all updates: a new sheet names a picture as the old one did, and Chromium then takes the one
+  // that the page had first, without asking (whatever its Cache-Control).
+  const pictures = new Changes();
+  const keepsName = ({ file }) => !file || logical(file) === file;
+  const renewPictures = (sheet) => renewRules(sheet, pictures, new Changes(), new Set());
 
   const renewSet = (set, images) =>
     set.replace(CANDIDATE, (_, before, url, after) => before + (images.renew(url) || url) + after);

@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from threading import Condition
 from typing import Literal, NamedTuple
@@ -106,12 +106,6 @@ class Stream:
         """Whether somebody listens."""
         return self._listeners > 0
 
-    def wait_until_used(self) -> bool:
-        """Wait until somebody listens; return whether that is so, and not the end of all."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_closed or self._listeners)
-            return not self._is_closed
-
     def send(self, update: Update) -> None:
         """Tell everybody at once of a change."""
         with self._changed:
@@ -136,11 +130,10 @@ class Stream:
             self._is_closed = True
             self._changed.notify_all()
 
-    def events(self, query: Query) -> Iterator[bytes]:
+    def events(self, query: Query) -> Generator[bytes, None, None]:
         """Yield what a page missed, the state, and then whatever comes; it blocks in between."""
         with self._changed:
             self._listeners += 1
-            self._changed.notify_all()
         try:
             yield from self._events(query)
         finally:

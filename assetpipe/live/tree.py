@@ -1,11 +1,13 @@
-"""A tree of files as it was when it was last looked at."""
+"""What the files below some folders were when they were last looked at."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock
@@ -13,8 +15,11 @@ from typing import NamedTuple
 
 from assetpipe.globs import HIDDEN_BUT_SHIPPED
 
-_CHUNK = 1 << 20
-_Signature = tuple[int, int, int, int]
+_Signature = tuple[int, int, int, int]  # size, times of modification and change, inode
+
+_TICK, _COARSE_TICK = 20_000_000, 2_000_000_000  # nanoseconds, as in build/sources
+_STATE_BITS = 128
+_ODD = b"odd"  # stands for the content of what has none that can be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class Changed:
     """A file that is not what it was.
 
     Attributes:
-        name: POSIX path below its folder.
+        name: POSIX path below its folder; the last part of the path where it is in none.
         path: where it lies.
         removed: it is gone.
     """
@@ -33,21 +38,112 @@ class Changed:
 
 
 class _Known(NamedTuple):
-    """What is known of a file: what shows that it may have changed, and what shows that it did."""
+    """What is known of a file.
+
+    Attributes:
+        signature: shows that it may have changed.
+        digest: shows that it has; empty where nobody has read it yet.
+        is_settled: a later write cannot leave the same signature.
+    """
 
     signature: _Signature
-    digest: bytes = b""  # not learnt yet, where empty
+    digest: bytes = b""
+    is_settled: bool = True
 
 
-class Tree:
-    """The files below some folders; safe to use from threads.
+class _Files:
+    """What is known of files, by path; the base of everything here. Safe to use from threads."""
 
-    It never fails: what cannot be read is as if it were not there. Links within a folder are
-    followed, dotfiles left out, as by a build.
+    def __init__(self) -> None:
+        self._files: dict[str, _Known] = {}
+        self._lock = Lock()
+        self._sum: int | None = None
+
+    def _compare(self, path: str, status: os.stat_result | None, emptied: set[str] | None) -> bool:
+        """Read a file that may have changed, note what it is, and say whether it changed.
+
+        A file that is empty and was not goes to ``emptied``, if that is given, and stays unread.
+        """
+        known = self._files.get(path)
+        if status is None:
+            self._put(path, None)
+            return known is not None
+        is_empty = stat.S_ISREG(status.st_mode) and not status.st_size
+        if emptied is not None and is_empty and (known is None or known.signature[0]):
+            emptied.add(path)
+            return False
+        now = _read(path, status)
+        self._put(path, now)
+        if known is None:
+            return True
+        if not known.digest:
+            return known.signature != now.signature
+        return known.digest != now.digest
+
+    def _put(self, path: str, now: _Known | None) -> None:
+        with self._lock:
+            if self._sum is not None:
+                before = self._files.get(path)
+                self._sum -= self._part(path, before) if before else 0
+                self._sum += self._part(path, now) if now else 0
+                self._sum %= 1 << _STATE_BITS
+            if now is None:
+                self._files.pop(path, None)
+            else:
+                self._files[path] = now
+
+    def _part(self, path: str, known: _Known) -> int:
+        text = f"{self._name(path)}\0{known.signature[0]}\0{known.signature[1]}"
+        data = text.encode(errors="surrogateescape")
+        return int.from_bytes(hashlib.blake2b(data, digest_size=_STATE_BITS // 8).digest())
+
+    def _name(self, path: str) -> str:
+        return os.path.basename(path)
+
+
+class Singles(_Files):
+    """Single files, wherever they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._paths: tuple[str, ...] = ()
+
+    def follow(self, paths: Iterable[str]) -> None:
+        """Look at these files from now on, as they are now, and at no others."""
+        paths = tuple(paths)
+        if paths == self._paths:
+            return
+        for path in set(self._paths).difference(paths):
+            self._put(path, None)
+        for path in set(paths).difference(self._paths):
+            self._compare(path, _status(path), None)
+        self._paths = paths
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._paths
+
+    def scan(self) -> list[Changed]:
+        """Look at all files; return what changed."""
+        return [changed for path in self._paths for changed in self.look(path)]
+
+    def look(self, path: str) -> list[Changed]:
+        """Look at one of the files; return it if it changed."""
+        status, known = _status(path), self._files.get(path)
+        if _is_same(known, status) or not self._compare(path, status, None):
+            return []
+        return [Changed(self._name(path), path, removed=status is None)]
+
+
+class Tree(_Files):
+    """The files below some folders, found as a build finds them.
+
+    It never fails. What a build would complain of, such as a link that leads nowhere, is a file
+    without content here: so that it is noticed when it comes and when it goes. A folder that
+    cannot be read is empty. Where one folder lies in another, a file belongs to the inner one.
 
     Args:
         folders: the folders; they need not be there.
-        ignored: says of a name below its folder whether it is left out.
+        ignored: says of a name below its folder whether it is left out, as dotfiles are.
         exclude: folders never to enter.
     """
 
@@ -57,173 +153,302 @@ class Tree:
         ignored: Callable[[str], bool],
         exclude: Collection[Path] = (),
     ) -> None:
-        self.folders = tuple(dict.fromkeys(os.path.realpath(folder) for folder in folders))
-        # Where one folder lies in another, files belong to the inner one.
-        self._innermost = sorted(self.folders, key=len, reverse=True)
+        super().__init__()
+        self._given = folders
         self._ignored = ignored
-        self._excluded = {os.path.realpath(path) for path in exclude}
-        self._files: dict[str, _Known] = {}
+        self._exclude = exclude
+        self._bases: tuple[str, ...] = ()
+        self._never: frozenset[str] = frozenset()
+        self._folders: set[str] = set()
+        self._links: dict[str, str] = {}
         self._is_known = False
-        self._lock = Lock()
+        self._resolve()
 
-    def scan(self, *, patient: bool = False) -> list[Changed]:
-        """Look at everything; return what is not what it was, at the first time nothing.
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """The folders, without links on their way, as they were at the last scan."""
+        return self._bases
 
-        With ``patient``, files that are empty now are passed over: they may be about to be written.
+    def scan(self, emptied: set[str] | None = None) -> list[Changed]:
+        """Look at everything; return what is not what it was. The first time, that is nothing.
+
+        Files that are empty and were not go to ``emptied`` where it is given, and are not told of:
+        they may be about to be written.
         """
-        found = {path: status for folder in self.folders for path, status in self._walk(folder)}
-        with self._lock:
-            gone = self._files.keys() - found.keys()
-        return self._compare(found, gone, patient=patient)
-
-    def look(self, path: str) -> list[Changed]:
-        """Look at one path, a file or folder that may be there or not; return what changed."""
-        if self.is_ignored(path):
+        self._resolve()
+        walk = self._walk()
+        for base in self._bases:
+            walk.base(base)
+        self._folders, self._links = walk.folders, walk.links
+        if not self._is_known:
+            self._is_known = True
+            now = time.time_ns()
+            for path, status in walk.found.items():
+                signature = _signature(status)
+                self._put(path, _Known(signature, b"", _is_settled(signature, now)))
             return []
-        try:
-            status = os.stat(path)
-        except OSError:
-            status = None
-        below = path + os.sep
-        with self._lock:
-            known = {each for each in self._files if each == path or each.startswith(below)}
-        found = {}
-        if status is not None and stat.S_ISDIR(status.st_mode):
-            found = dict(self._walk(path))
-        elif status is not None and stat.S_ISREG(status.st_mode):
-            found = {path: status}
-        return self._compare(found, known - found.keys())
+        return self._update(walk, self._files.keys() - walk.found.keys(), emptied, trust=True)
+
+    def look(self, *paths: str, emptied: set[str] | None = None) -> list[Changed]:
+        """Look at some paths, files or folders that are there or were; return what changed.
+
+        Content is read even where size and times are the same. ``emptied`` is as for ``scan``.
+        """
+        changed, moves_links = [], False
+        for path in paths:
+            for each in self._names_of(path):
+                moves_links |= self._leads_on(each)
+                changed += self._look(each, emptied)
+        # Where else a link leads now is not worth finding out: links are few, and rarely change.
+        return changed + self.scan(emptied) if moves_links else changed
 
     def learn(self, stopped: Event) -> None:
-        """Read the files once, so that one that is only touched is known to be the same."""
-        with self._lock:
-            unknown = [path for path, known in self._files.items() if not known.digest]
-        for path in unknown:
-            if stopped.is_set():
-                return
-            digest = _digest(path)
+        """Read what nobody has read yet, taking no more than half of the time."""
+        for path in [path for path, known in list(self._files.items()) if not known.digest]:
+            known, started = self._files.get(path), time.monotonic()
+            status = _status(path)
+            if known is None or known.digest or status is None:
+                continue
+            now = _read(path, status)
             with self._lock:
-                known = self._files.get(path)
-                if known is not None and not known.digest and known.signature == _seen(path):
-                    self._files[path] = known._replace(digest=digest)
+                if self._files.get(path) is known and known.signature == now.signature:
+                    self._files[path] = now
+            if stopped.wait(time.monotonic() - started):
+                return
 
     @property
     def state(self) -> str:
-        """A hash of the names, sizes and times of all files: the same after a restart."""
+        """A hash of names, sizes and modification times of all files; the same after a restart."""
         with self._lock:
-            files = sorted(self._files.items())
-        digest = hashlib.blake2b(digest_size=10)
-        for path, known in files:
-            digest.update(f"{path}\0{known.signature[:2]}\n".encode(errors="surrogateescape"))
-        return digest.hexdigest()
+            if self._sum is None:
+                parts = (self._part(path, known) for path, known in self._files.items())
+                self._sum = sum(parts) % (1 << _STATE_BITS)
+            return f"{self._sum:0{_STATE_BITS // 4}x}"
 
     def is_ignored(self, path: str) -> bool:
-        """Say whether a path is none of a file that counts."""
-        folder = self._folder(path)
-        if folder is None:
-            return True
+        """Say whether what happens at a path changes nothing here."""
+        return not self._names_of(path)
+
+    def _names_of(self, path: str) -> list[str]:
+        """Return a path, if it counts, and what else leads to it through links, if that counts."""
+        paths = [path]
+        if self._links:
+            # Events name what happened where it happened, whatever leads there.
+            path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+            paths = [path]
+            for link, target in self._links.items():
+                if path == target:
+                    paths.append(link)
+                elif path.startswith(target + os.sep) and not self._is_excluded(path):
+                    paths.append(link + path[len(target) :])
+        return [each for each in dict.fromkeys(paths) if self._counts(each)]
+
+    def _counts(self, path: str) -> bool:
+        base = self._base(path)
+        if base is None or path == base:
+            return base is not None
         name = ""
-        for part in path[len(folder) + 1 :].split(os.sep) if path != folder else ():
+        for part in path[len(base) + 1 :].split(os.sep):
             name = f"{name}/{part}" if name else part
-            if _is_hidden(part) or self._ignored(name):
-                return True
-        return any(f"{path}{os.sep}".startswith(each + os.sep) for each in self._excluded)
+            if (part[:1] == "." and part != HIDDEN_BUT_SHIPPED) or self._ignored(name):
+                return False
+        return not self._is_excluded(path)
 
-    def _compare(
-        self,
-        found: Mapping[str, os.stat_result],
-        gone: Iterable[str],
-        *,
-        patient: bool = False,
+    def _is_excluded(self, path: str) -> bool:
+        return any(path == each or path.startswith(each + os.sep) for each in self._never)
+
+    def _leads_on(self, path: str) -> bool:
+        """Say whether links may lead elsewhere after what happened at a path."""
+        if os.path.islink(path) or path in self._links:
+            return True
+        return bool(self._links) and (path in self._folders or os.path.isdir(path))
+
+    def _resolve(self) -> None:
+        """Find out anew where the folders are; a link may lead elsewhere by now."""
+        self._never = frozenset(os.path.realpath(path) for path in self._exclude)
+        bases = tuple(os.path.realpath(folder) for folder in self._given)
+        if self._bases and bases != self._bases:
+            for old, new in zip(self._bases, bases, strict=True):
+                for path in [each for each in self._files if each.startswith(old + os.sep)]:
+                    known = self._files[path]
+                    self._put(path, None)
+                    self._put(new + path[len(old) :], known)
+        self._bases = bases
+
+    def _walk(self) -> _Walk:
+        return _Walk(self._ignored, self._never.union(self._bases))
+
+    def _look(self, path: str, emptied: set[str] | None) -> list[Changed]:
+        base = self._base(path) or path
+        known = {path} if path in self._files else set()
+        if path in self._folders:
+            below = path + os.sep
+            known.update(each for each in self._files if each.startswith(below))
+            self._folders = {
+                each for each in self._folders if each != path and not each.startswith(below)
+            }
+        walk = self._walk()
+        if path == base:
+            walk.base(base)
+        else:
+            walk.single(path, path[len(base) + 1 :].replace(os.sep, "/"), base)
+        self._folders |= walk.folders
+        self._links |= walk.links
+        return self._update(walk, known - walk.found.keys(), emptied, trust=False)
+
+    def _update(
+        self, walk: _Walk, gone: Iterable[str], emptied: set[str] | None, *, trust: bool
     ) -> list[Changed]:
-        changed = []
-        for path, status in found.items():
-            signature = _signature(status)
-            with self._lock:
-                known = self._files.get(path)
-                if known is not None and known.signature == signature:
-                    continue
-                if not self._is_known:
-                    self._files[path] = _Known(signature)
-                    continue
-            if patient and not status.st_size:
-                continue
-            digest = _digest(path)
-            with self._lock:
-                self._files[path] = _Known(signature, digest)
-            if known is None or not digest or digest != known.digest:
-                changed.append(Changed(self._name(path), path))
-        for path in gone:
-            with self._lock:
-                self._files.pop(path, None)
-            changed.append(Changed(self._name(path), path, removed=True))
-        self._is_known = True
-        return sorted(changed, key=lambda each: each.path)
+        changed = [
+            Changed(self._name(path), path)
+            for path, status in walk.found.items()
+            if not (trust and _is_same(self._files.get(path), status))
+            and self._compare(path, status, emptied)
+        ]
+        changed += [
+            Changed(self._name(path), path, removed=True)
+            for path in sorted(gone)
+            if self._compare(path, None, emptied)
+        ]
+        return changed
 
-    def _walk(
-        self, folder: str, above: tuple[str, ...] = ()
-    ) -> Iterator[tuple[str, os.stat_result]]:
-        """Yield the files below a folder, however deep."""
-        if folder in self._excluded:
-            return
-        root = self._folder(folder) or folder
-        prefix = folder[len(root) + 1 :].replace(os.sep, "/")
-        prefix = f"{prefix}/" if prefix else ""
-        try:
-            entries = os.scandir(folder)
-        except OSError:
-            return
-        with entries:
-            for entry in entries:
-                if _is_hidden(entry.name) or self._ignored(prefix + entry.name):
-                    continue
-                try:
-                    if not entry.is_dir():
-                        status = entry.stat()
-                        if stat.S_ISREG(status.st_mode):
-                            yield entry.path, status
-                        continue
-                    target = os.path.realpath(entry.path) if entry.is_symlink() else ""
-                except OSError:
-                    continue  # gone since it was listed
-                if not target:
-                    yield from self._walk(entry.path, above)
-                elif target not in above and not f"{entry.path}{os.sep}".startswith(
-                    target + os.sep
-                ):
-                    yield from self._walk(entry.path, (*above, target))
-
-    def _folder(self, path: str) -> str | None:
-        below = path + os.sep
-        return next((each for each in self._innermost if below.startswith(each + os.sep)), None)
+    def _base(self, path: str) -> str | None:
+        """Return the innermost folder that holds a path."""
+        holding = [
+            base
+            for base in self._bases
+            if path == base or path.startswith(base.rstrip(os.sep) + os.sep)
+        ]
+        return max(holding, key=len, default=None)
 
     def _name(self, path: str) -> str:
-        folder = self._folder(path) or ""
-        return path[len(folder) + 1 :].replace(os.sep, "/")
+        base = self._base(path)
+        return path[len(base or "") + 1 :].replace(os.sep, "/")
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") and name != HIDDEN_BUT_SHIPPED
+class _Place(NamedTuple):
+    """Where a walk is.
+
+    Attributes:
+        real: the folder, without links.
+        base: the folder that the walk is below of.
+        above: the real folders that links have led to.
+    """
+
+    real: str
+    base: str
+    above: tuple[str, ...]
+
+
+class _Walk:
+    """One walk below a folder: the rules are those of ``assetpipe.build.sources.find``.
+
+    Attributes:
+        found: files by path; what a path leads through links counts as lying there.
+        folders: the folders that were entered.
+        links: where each link leads.
+    """
+
+    def __init__(self, ignored: Callable[[str], bool], never: frozenset[str]) -> None:
+        self.found: dict[str, os.stat_result] = {}
+        self.folders: set[str] = set()
+        self.links: dict[str, str] = {}
+        self._ignored = ignored
+        self._never = never
+
+    def base(self, path: str) -> None:
+        """Walk all of a folder that nothing is above of."""
+        self._folder(path, "", _Place(path, path, (path,)))
+
+    def single(self, path: str, name: str, base: str) -> None:
+        """Look at one path below a folder, a file or a folder, there or not."""
+        status = _status(path, follow=False)
+        if status is None:
+            return
+        real = os.path.realpath(os.path.dirname(path))
+        place = _Place(real, base, (base, real))
+        if stat.S_ISLNK(status.st_mode):
+            self._link(path, name, place)
+        elif not stat.S_ISDIR(status.st_mode):
+            self.found[path] = status
+        else:
+            real = os.path.join(real, os.path.basename(path))
+            if real not in self._never:
+                self._folder(path, name + "/", place._replace(real=real))
+
+    def _folder(self, path: str, prefix: str, place: _Place) -> None:
+        self.folders.add(path)
+        found, ignored = self.found, self._ignored
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    base_name = entry.name
+                    name = prefix + base_name
+                    if (base_name[0] == "." and base_name != HIDDEN_BUT_SHIPPED) or ignored(name):
+                        continue
+                    if entry.is_symlink():
+                        self._link(entry.path, name, place)
+                    elif entry.is_dir():
+                        real = os.path.join(place.real, base_name)
+                        if real not in self._never:
+                            self._folder(entry.path, name + "/", place._replace(real=real))
+                    else:
+                        with suppress(OSError):  # gone since the listing
+                            found[entry.path] = entry.stat(follow_symlinks=False)
+        except OSError:
+            return  # gone or forbidden, or became so on the way
+
+    def _link(self, path: str, name: str, place: _Place) -> None:
+        target = os.path.realpath(path)
+        is_inside = (target + os.sep).startswith(place.base.rstrip(os.sep) + os.sep)
+        is_loop = target in place.above or (place.real + os.sep).startswith(target + os.sep)
+        if is_inside and not is_loop and os.path.isdir(target):
+            if target not in self._never:
+                self.links[path] = target
+                self._folder(path, name + "/", _Place(target, place.base, (*place.above, target)))
+            return
+        self.links[path] = target
+        # What a build refuses has no content, but comes and goes.
+        status = _status(target) if is_inside and not is_loop else None
+        status = status or _status(path, follow=False)
+        if status is not None:
+            self.found[path] = status
+
+
+def _read(path: str, status: os.stat_result) -> _Known:
+    """Read a file, without holding it in memory, and return what is to be known of it."""
+    if not stat.S_ISREG(status.st_mode):
+        return _Known(_signature(status), _ODD)
+    try:
+        with open(path, "rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            digest = hashlib.file_digest(file, hashlib.blake2b).digest()
+    except OSError:
+        return _Known(_signature(status), _ODD)
+    signature = _signature(status)
+    return _Known(signature, digest, _is_settled(signature, time.time_ns()))
+
+
+def _status(path: str, *, follow: bool = True) -> os.stat_result | None:
+    try:
+        return os.stat(path, follow_symlinks=follow)
+    except OSError:
+        return None
 
 
 def _signature(status: os.stat_result) -> _Signature:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def _seen(path: str) -> _Signature | None:
-    try:
-        return _signature(os.stat(path))
-    except OSError:
-        return None
+def _is_same(known: _Known | None, status: os.stat_result | None) -> bool:
+    """Say whether a file is surely what is known of it, without reading it."""
+    if known is None or status is None:
+        return known is None and status is None
+    return known.signature == _signature(status) and (known.is_settled or not known.digest)
 
 
-def _digest(path: str) -> bytes:
-    """Return a hash of a file's content; empty where it cannot be read."""
-    digest = hashlib.blake2b(digest_size=16)
-    try:
-        with open(path, "rb", buffering=0) as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-    except OSError:
-        return b""
-    return digest.digest()
+def _is_settled(signature: _Signature, now_ns: int) -> bool:
+    # See the function of this name in assetpipe/build/sources.py, which is not to be imported here.
+    _, modified, changed, _ = signature
+    tick = _TICK if changed % 1_000_000_000 else _COARSE_TICK
+    return max(modified, changed) < now_ns - tick

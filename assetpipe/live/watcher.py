@@ -1,7 +1,11 @@
-"""Notices what changes below folders: as the system tells it, or by looking again and again.
+"""Notices what changes below folders: the system tells, or everything is looked at.
 
-An event only says where to look: its type is not trusted, and what has the same content as before
-is no change. The first finished write is told of at once; what else comes is gathered.
+The package watchdog asks the system; what it says is never believed, but looked at. Its gaps, as
+of 6.0 and 7.0, are covered here: it does not watch folders that are moved into the tree (so all is
+watched anew after each folder that appears), does not say that the system's queue has overflowed
+(``_FLOOD``), says nothing where the limit of watches is reached below the first folder
+(``_works``), ends with a watched folder that is removed, and its threads may die of an error
+(``_tick``).
 """
 
 from __future__ import annotations
@@ -10,357 +14,527 @@ import errno
 import logging
 import os
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assetpipe.globs import DEFAULT_IGNORE, matcher
-from assetpipe.live.tree import Changed, Tree
+from assetpipe.live.tree import Changed, Singles, Tree
 
 if TYPE_CHECKING:
+    from watchdog.events import FileSystemEvent
     from watchdog.observers.api import BaseObserver
 
 __all__ = ["Changed", "Watcher"]
 
-_QUIET = 0.05  # seconds without an event, after which a save is taken to be over
-_MOST = 0.5  # seconds that are waited for that
-_TICK = 0.5  # seconds between looks at what events do not tell of
-_BURST = 1000  # events at once, of which some may have been lost
-_POLL_LEAST = 0.25  # seconds between looks at everything
-_POLL_SHARE = 20  # of a look's own time that passes before the next
+_logger = logging.getLogger("assetpipe")
 
-_LOG = logging.getLogger("assetpipe")
+_QUIET = 0.05  # seconds without an event that end a window
+_LONGEST = 0.5  # seconds after which a window ends all the same
+_TICK = 0.5  # seconds between looks at what the system does not tell of
+_TICK_SHARE = 1000  # times what such a look takes, at least, lie between two
+_POLL = 0.25  # seconds between looks at everything, where the system tells nothing
+_POLL_SHARE = 20
+_FLOOD = 1000  # events in one window, after which some may have been lost
+_PROBE = 2.0  # seconds that the system may take to tell of a file
+_MOST_DEATHS = 5  # of watchdog in a row, after which it is not started again
+_SOON = 60.0  # seconds between two deaths in a row
+
 _LIMITS = {
     errno.ENOSPC: "fs.inotify.max_user_watches=524288",
     errno.EMFILE: "fs.inotify.max_user_instances=512",
 }
+_FAREWELL = 0.05  # seconds that its end may take
+_SO = ", so all files are looked at again and again"
 
 
-class _Notice(NamedTuple):
-    """Something may have happened to a path.
+class _Hint(NamedTuple):
+    """Where to look.
 
     Attributes:
-        path: where to look.
-        is_finished: a file was written, and closed or moved into place.
-        is_foreign: a folder came from outside, and watchdog does not watch it.
+        path: of a file or folder, there or not.
+        is_finished: a write came to its end there.
+        is_anew: a folder may have come that is not watched.
     """
 
     path: str
     is_finished: bool = False
-    is_foreign: bool = False
+    is_anew: bool = False
+
+
+class _PollError(Exception):
+    """The system cannot tell of changes; the message says why, and what to do."""
 
 
 class Watcher:
-    """Watches folders, and single files beside them.
+    """Notices what changes; all of it happens in a thread of its own.
+
+    A finished write is looked at, and told, at once. What comes in the 50 ms after it is told
+    together, at their end; each event makes them begin again, for half a second at most.
 
     Args:
-        folders: the folders; they may come and go.
-        ignored: says of a name below its folder whether it is left out; by default what a build
-            leaves out.
+        folders: what is watched; they need not be there.
+        ignored: says of a name below its folder whether it is left out.
         exclude: folders never to enter.
-        files: returns the paths of single files, looked at every half second.
-        poll: look at everything again and again, as some disks tell of nothing.
-        heard: is told what changed, from a thread of the watcher: at once for the first finished
-            write, the rest when it has become quiet.
-        note: is told why it has to poll.
+        files: gives the paths of single files to look at every half second.
+        poll: look at everything again and again, instead of having the system tell.
+        heard: is told of what changed, in the watcher's thread.
+        note: is told, once, why everything has to be looked at again and again.
     """
 
     def __init__(
         self,
         folders: Sequence[Path],
         *,
-        heard: Callable[[Sequence[Changed]], None],
-        note: Callable[[str], None],
-        ignored: Callable[[str], bool] | None = None,
+        ignored: Callable[[str], bool] = matcher(DEFAULT_IGNORE),  # noqa: B008 (a pure function)
         exclude: Collection[Path] = (),
         files: Callable[[], Iterable[str]] = tuple,
         poll: bool = False,
+        heard: Callable[[Sequence[Changed]], None],
+        note: Callable[[str], None],
     ) -> None:
-        self._given = folders
-        self._tree = Tree(folders, ignored or matcher(DEFAULT_IGNORE), exclude)
-        self._beside = _Beside(files)
-        self._poll = poll
+        self._paths = tuple(folders)
+        self._tree = Tree(folders, ignored, exclude)
+        self._singles = Singles()
+        self._files = files
+        self._is_polling = poll
         self._heard = heard
         self._note = note
-        self._notices: SimpleQueue[_Notice | None] = SimpleQueue()
-        self._observer: BaseObserver | None = None
-        self._roots: dict[str, tuple[int, int] | None] = {}
-        self._pending: dict[str, Changed] = {}
-        self._changed = Condition()
-        self._is_gathering = False
-        self._stopped = Event()
-
-    @property
-    def state(self) -> str:
-        """A hash of what is there, which changes with every change."""
-        return self._tree.state
+        self._stopped = threading.Event()
+        self._hints: SimpleQueue[_Hint | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="assetpipe-watcher", daemon=True)
+        self._learner = threading.Thread(
+            target=self._tree.learn, args=(self._stopped,), name="assetpipe-learner", daemon=True
+        )
+        # What other threads ask for.
+        self._condition = threading.Condition()
+        self._changed: dict[str, Changed] = {}
+        self._is_open = False
+        # The window: what came since the last quiet, and is to be looked at or told at its end.
+        self._opened = self._quiet_at = 0.0
+        self._later: set[str] = set()
+        self._untold: dict[str, Changed] = {}
+        self._has_told = False
+        self._count = 0
+        # What watches.
+        self._observation: _Observation | None = None
+        self._identities: tuple[tuple[int, int] | None, ...] = ()
+        self._deaths, self._died_at = 0, 0.0
+        self._is_anew = True
+        self._anew_at = self._tick_at = self._poll_at = 0.0
 
     def start(self) -> None:
-        """Look at everything once, then watch."""
-        self._roots = self._identities()
-        self._observe()  # before looking, so that nothing falls in between
+        """Look at everything once, so that whatever changes from now on is noticed."""
         self._tree.scan()
-        self._beside.look()
-        Thread(target=self._run, name="assetpipe watcher", daemon=True).start()
-        Thread(target=self._learn, name="assetpipe learner", daemon=True).start()
+        self._singles.follow(self._files())
+        self._thread.start()
+        self._learner.start()
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Tell nobody anything any more. May be called more than once, from any thread."""
         self._stopped.set()
-        self._notices.put(None)
-        self._end_observer()
-
-    def wait(self, timeout: float | None) -> bool:
-        """Wait until something has changed; say whether it has."""
-        with self._changed:
-            return self._changed.wait_for(lambda: bool(self._pending), timeout)
-
-    def take(self) -> tuple[Changed, ...]:
-        """Return what has changed since the last time, each path once."""
-        with self._changed:
-            taken = tuple(self._pending.values())
-            self._pending.clear()
-        return taken
+        self._hints.put(None)
+        with self._condition:
+            self._condition.notify_all()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(_FAREWELL)
 
     @property
     def pending(self) -> bool:
-        """Whether anything has changed since it was last taken."""
-        return bool(self._pending)
+        """Whether something changed since the last ``take``."""
+        return bool(self._changed)
+
+    @property
+    def state(self) -> str:
+        """A hash of names, sizes and modification times of all files; the same after a restart."""
+        return self._tree.state
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until something changed since the last ``take``; say whether it did.
+
+        Args:
+            timeout: seconds.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self._changed or self._stopped.is_set(), timeout)
+            return bool(self._changed)
+
+    def take(self) -> tuple[Changed, ...]:
+        """Return what changed since the last call, each path once, sorted."""
+        with self._condition:
+            changed, self._changed = self._changed, {}
+        return tuple(changed[path] for path in sorted(changed))
 
     def settle(self) -> None:
-        """Wait until a save that has begun is over, half a second at the most."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._is_gathering, _MOST + _QUIET)
+        """Wait until nothing has come for 50 ms, or 500 ms have passed."""
+        with self._condition:
+            self._condition.wait_for(lambda: not self._is_open or self._stopped.is_set(), _LONGEST)
 
-    # The watcher's own thread.
+    # The watcher's thread.
 
     def _run(self) -> None:
-        due = time.monotonic() + _TICK
+        try:
+            self._work()
+        finally:
+            if self._observation is not None:
+                self._observation.stop()
+
+    def _work(self) -> None:
         while not self._stopped.is_set():
             try:
-                if self._poll:
-                    due = self._look_around(due)
-                    continue
-                notice = self._notices.get(timeout=max(due - time.monotonic(), 0))
+                hint = self._hints.get(timeout=max(self._due() - time.monotonic(), 0))
             except Empty:
-                due = time.monotonic() + _TICK
-                self._tick()
-            else:
-                if notice is not None:
-                    self._gather(notice)
+                hint = None
+            if hint is not None:
+                self._follow(hint)
+            if time.monotonic() >= self._due():
+                self._catch_up()
 
-    def _learn(self) -> None:
-        self._tree.learn(self._stopped)
+    def _due(self) -> float:
+        due = self._tick_at
+        if self._is_open:
+            due = min(due, self._quiet_at, self._opened + _LONGEST)
+        if self._is_polling:
+            return min(due, self._poll_at)
+        return min(due, self._anew_at) if self._is_anew else due
 
-    def _gather(self, first: _Notice) -> None:
-        """Look at where events came from until no more come."""
-        self._set_gathering(True)
-        later: dict[str, None] = {}
-        gathered: list[Changed] = []
-        count, is_told, is_foreign = 0, False, False
-        end = time.monotonic() + _MOST
-        notice: _Notice | None = first
-        while notice is not None:
-            count += 1
-            is_foreign |= notice.is_foreign
-            if notice.is_finished and _is_written(notice.path):
-                changed = self._add(self._tree.look(notice.path))
-                if is_told:
-                    gathered += changed
-                elif changed:
-                    is_told = True
-                    self._tell(changed)
-            else:
-                later[notice.path] = None
-            try:
-                wait = min(_QUIET, end - time.monotonic())
-                notice = self._notices.get(timeout=max(wait, 0))
-            except Empty:
-                break
-        for path in later:
-            gathered += self._add(self._tree.look(path))
-        if is_foreign or count >= _BURST:
-            gathered += self._begin_again()
-        self._tell(gathered)
-        self._set_gathering(False)
+    def _catch_up(self) -> None:
+        now = time.monotonic()
+        if self._is_polling:
+            if now >= self._poll_at:
+                self._look_at_all()
+        elif self._is_anew and now >= self._anew_at and not self._is_open:
+            self._watch_anew()
+        if now >= self._tick_at:
+            self._tick()
+        if self._is_open and now >= min(self._quiet_at, self._opened + _LONGEST):
+            self._close()
 
-    def _look_around(self, due: float) -> float:
-        """Look at everything, and again until nothing changes any more; return when that is due."""
-        self._stopped.wait(max(due - time.monotonic(), 0))
-        began = time.monotonic()
-        changed = self._add(self._tree.scan(patient=True))
-        took = time.monotonic() - began
-        if changed:
-            self._set_gathering(True)
-            self._tell(changed)
-        # What was empty may have been on its way.
-        gathered: list[Changed] = []
-        while changed and time.monotonic() - began < _MOST:
-            self._stopped.wait(_QUIET)
-            changed = self._add(self._tree.scan(patient=True))
-            gathered += changed
-        self._tell([*gathered, *self._add(self._tree.scan())])
-        self._set_gathering(False)
-        self._tell(self._add(self._beside.look()))
-        return time.monotonic() + max(_POLL_LEAST, _POLL_SHARE * took)
+    def _follow(self, hint: _Hint) -> None:
+        """Look where an event happened, at once or later."""
+        self._count += 1
+        self._is_anew |= hint.is_anew or hint.path in self._tree.bases
+        is_single = hint.path in self._singles
+        if not is_single and self._tree.is_ignored(hint.path):
+            if self._count == _FLOOD:
+                self._open()
+            return
+        self._open()
+        if is_single:
+            self._found(self._singles.look(hint.path))
+        elif hint.is_finished:
+            emptied: set[str] = set()
+            self._found(self._tree.look(hint.path, emptied=emptied))
+            self._later.discard(hint.path)
+            self._later |= emptied
+        else:
+            self._later.add(hint.path)
+
+    def _open(self) -> None:
+        """Begin a window, or make the one that is open last longer."""
+        now = time.monotonic()
+        self._quiet_at = now + _QUIET
+        if not self._is_open:
+            self._opened, self._is_open = now, True
+
+    def _found(self, changed: Sequence[Changed]) -> None:
+        """Tell of what changed, at once if it is the first of its window."""
+        if not changed:
+            return
+        self._open()
+        with self._condition:
+            self._changed |= {each.path: each for each in changed}
+        if self._has_told:
+            self._untold |= {each.path: each for each in changed}
+        else:
+            self._has_told = True
+            self._call(self._heard, tuple(changed))
+        with self._condition:
+            self._condition.notify_all()
+
+    def _close(self) -> None:
+        """End the window: look at what waited for that, and tell what came in it."""
+        if self._count >= _FLOOD:
+            changed = self._tree.scan()
+        else:
+            changed = self._tree.look(*sorted(self._later))
+        self._later.clear()
+        self._count = 0
+        with self._condition:
+            self._changed |= {each.path: each for each in changed}
+        told = self._untold | {each.path: each for each in changed}
+        self._untold, self._has_told = {}, False
+        if told:
+            self._call(self._heard, tuple(told.values()))
+        with self._condition:
+            self._is_open = False
+            self._condition.notify_all()
+
+    def _look_at_all(self) -> None:
+        started = time.monotonic()
+        emptied: set[str] = set()
+        self._found(self._tree.scan(emptied))
+        if emptied - self._later:
+            self._open()
+            self._later |= emptied
+        took = time.monotonic() - started
+        wait = max(_POLL, _POLL_SHARE * took)
+        self._poll_at = started + (_QUIET / 2 if self._is_open else wait)
 
     def _tick(self) -> None:
-        """Look at what no event tells of: single files, and folders that came or went."""
-        self._tell(self._add(self._beside.look()))
-        roots = self._identities()
-        observer = self._observer
-        is_alive = observer is None or all(each.is_alive() for each in observer.emitters)
-        if roots != self._roots or not is_alive:
-            self._roots = roots
-            self._tell(self._begin_again())
+        """Look at what nobody tells of: single files, folders that are others, dead threads."""
+        started = time.monotonic()
+        self._singles.follow(self._files())
+        self._found(self._singles.scan())
+        if not self._is_polling:
+            if self._identities != self._identify():
+                self._is_anew = True
+            elif self._observation is not None and not self._observation.is_alive:
+                self._deaths = self._deaths + 1 if started < self._died_at + _SOON else 1
+                self._died_at = started
+                self._is_anew = True
+        took = time.monotonic() - started
+        self._tick_at = started + max(_TICK, _TICK_SHARE * took)
 
-    def _begin_again(self) -> list[Changed]:
-        """Watch everything anew, and look at it, as something may have been missed."""
-        self._end_observer()
-        self._observe()
-        return self._add(self._tree.scan())
+    def _identify(self) -> tuple[tuple[int, int] | None, ...]:
+        return tuple(_identity(path) for path in self._paths)
 
-    def _identities(self) -> dict[str, tuple[int, int] | None]:
-        found: dict[str, tuple[int, int] | None] = {}
-        for folder in self._tree.folders:
-            try:
-                status = os.stat(folder)
-            except OSError:
-                found[folder] = None
-            else:
-                found[folder] = status.st_dev, status.st_ino
-        return found
-
-    def _add(self, changed: list[Changed]) -> list[Changed]:
-        if changed:
-            with self._changed:
-                self._pending |= {each.path: each for each in changed}
-                self._changed.notify_all()
-        return changed
-
-    def _tell(self, changed: Sequence[Changed]) -> None:
-        if changed:
-            latest = {each.path: each for each in changed}
-            try:
-                self._heard([*latest.values()])
-            except Exception:  # noqa: BLE001 - whatever it is, watching goes on
-                _LOG.exception("what changed could not be told")
-
-    def _set_gathering(self, value: bool) -> None:
-        with self._changed:
-            self._is_gathering = value
-            self._changed.notify_all()
-
-    # The system's events.
-
-    def _observe(self) -> None:
-        """Have the system tell; where it cannot, poll from now on."""
-        if self._poll:
+    def _call(self, told: Callable[[Any], None], what: object) -> None:
+        if self._stopped.is_set():
             return
         try:
-            observer, handler, filter_ = _observer(self._notice)
-            observer.start()
-            self._observer = observer
-            for folder in self._tree.folders:
-                if os.path.isdir(folder):
-                    observer.schedule(handler, folder, recursive=True, event_filter=filter_)
-            # Where no more can be watched, some versions leave folders out without a word.
-            watch = observer.schedule(handler, os.sep, event_filter=filter_)
-            observer.unschedule(watch)
-        except ModuleNotFoundError:
-            self._fall_back('to be told by the system, run: pip install "assetpipe[watch]"')
-        except OSError as error:
-            limit = _LIMITS.get(error.errno or 0)
-            cure = f"to be told by the system, run: sudo sysctl {limit}" if limit else ""
-            self._fall_back(f"{error.strerror or error}; {cure}".removesuffix("; "))
+            told(what)
+        except Exception:
+            _logger.exception("what should hear of changed files failed")
 
-    def _fall_back(self, reason: str) -> None:
-        self._end_observer()
-        self._poll = True
-        self._notices.put(None)
-        self._note(f"all files are looked at again and again: {reason}")
+    # Watching.
 
-    def _end_observer(self) -> None:
-        observer, self._observer = self._observer, None
-        if observer is not None:
-            observer.stop()
+    def _watch_anew(self) -> None:
+        """Watch all folders that are there now, and look at what was missed meanwhile."""
+        started = time.monotonic()
+        self._is_anew = False
+        last, self._observation = self._observation, None
+        self._identities = self._identify()
+        try:
+            if self._deaths > _MOST_DEATHS:
+                raise _PollError(f"watchdog fails again and again{_SO}")
+            self._observation = _Observation(
+                self._tops(), self._hint, lambda: self._hints.put(_Hint("", is_anew=True))
+            )
+        except _PollError as error:
+            self._is_polling = True
+            self._call(self._note, str(error))
+        except (FileNotFoundError, NotADirectoryError):
+            self._is_anew = True  # the folder has just gone; what is there is tried again
+        if last is not None:
+            last.stop()
+        self._found(self._tree.scan())
+        now = time.monotonic()
+        self._anew_at = now + _POLL_SHARE * (now - started)
 
-    def _notice(self, path: str, *, is_finished: bool = False, is_foreign: bool = False) -> None:
-        if not self._tree.is_ignored(path):
-            self._notices.put(_Notice(path, is_finished, is_foreign))
-
-
-class _Beside:
-    """Single files, looked at by their signatures."""
-
-    def __init__(self, files: Callable[[], Iterable[str]]) -> None:
-        self._files = files
-        self._known: dict[str, tuple[int, int, int] | None] = {}
-
-    def look(self) -> list[Changed]:
-        """Return what is not what it was; a path that is new is taken as it is."""
-        found = {path: _seen(path) for path in self._files()}
-        changed = [
-            Changed(os.path.basename(path), path, removed=seen is None)
-            for path, seen in found.items()
-            if self._known.get(path, seen) != seen
+    def _tops(self) -> list[str]:
+        """Return the folders that are there, but none that lies in another."""
+        bases = [os.path.realpath(path) for path in self._paths if path.is_dir()]
+        return [
+            base
+            for base in dict.fromkeys(bases)
+            if not any(
+                base.startswith(other.rstrip(os.sep) + os.sep) for other in bases if other != base
+            )
         ]
-        self._known = found
-        return changed
+
+    def _hint(self, event: FileSystemEvent) -> None:
+        """Take down what an event says; called in watchdog's thread."""
+        kind, is_folder = event.event_type, event.is_directory
+        is_anew = is_folder and kind in {"created", "moved"}
+        source, target = os.fsdecode(event.src_path), os.fsdecode(event.dest_path or "")
+        is_finished = kind == "closed" and not is_folder
+        if source:
+            self._hints.put(_Hint(source, is_finished, is_anew))
+        if target:
+            # A folder's files have not been written, though they are said to have moved with it.
+            self._hints.put(_Hint(target, not is_folder and not event.is_synthetic, is_anew))
 
 
-def _seen(path: str) -> tuple[int, int, int] | None:
+class _Observation:
+    """watchdog at work.
+
+    Args:
+        tops: the folders that are watched, with all below.
+        hint: is told of each event, in one of its threads.
+        failed: is told of an error after which some folder may not be watched.
+
+    Raises:
+        _PollError: the system cannot tell of what happens in all of them.
+        FileNotFoundError, NotADirectoryError: one of them is gone.
+    """
+
+    def __init__(
+        self,
+        tops: Sequence[str],
+        hint: Callable[[FileSystemEvent], None],
+        failed: Callable[[], None],
+    ) -> None:
+        before = frozenset(threading.enumerate())
+        self._ends: list[Callable[[], object]] = []
+        try:
+            # Where the limit of instances is reached, importing it fails.
+            from watchdog.events import FileSystemEventHandler
+
+            class Handler(FileSystemEventHandler):
+                def dispatch(self, event: FileSystemEvent) -> None:
+                    hint(event)
+
+            observer, self._ends = _new_observer(failed)
+            for top in tops:
+                observer.schedule(Handler(), top, recursive=True, event_filter=_event_kinds())
+            observer.start()
+            if not _works(observer):
+                raise _PollError(f"the system tells of no changes{_SO}")
+        except ImportError:
+            cure = 'run: pip install "assetpipe[watch]"'
+            raise _PollError(f"the package watchdog is not installed{_SO}; {cure}") from None
+        except (FileNotFoundError, NotADirectoryError, _PollError):
+            self.stop()
+            raise
+        except OSError as error:
+            self.stop()
+            raise _PollError(_reason(error)) from error
+        self._threads = [
+            thread
+            for thread in threading.enumerate()
+            if thread not in before and type(thread).__module__.partition(".")[0] == "watchdog"
+        ]
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether none of its threads has died."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def stop(self) -> None:
+        """End it, without waiting: there may be ten thousand folders to forget."""
+
+        def end() -> None:
+            for each in self._ends:
+                each()
+
+        with suppress(RuntimeError):  # the interpreter ends, and all threads with it
+            threading.Thread(target=end, name="assetpipe-retire", daemon=True).start()
+
+
+def _new_observer(
+    failed: Callable[[], None],
+) -> tuple[BaseObserver, list[Callable[[], object]]]:
+    """Return an observer, and what is to be called to stop all of it.
+
+    Args:
+        failed: is told of an error after which some folder may not be watched.
+
+    Raises:
+        ImportError: watchdog is not installed.
+        OSError: the system has no more to give.
+    """
+    from watchdog import observers
+
+    try:
+        inotify = import_module("watchdog.observers.inotify_c")
+        inotify.InotifyFD  # noqa: B018 (which is there since 7.0)
+    except (ImportError, AttributeError):  # or the system is another
+        observer = observers.Observer()
+        return observer, [observer.stop]
+
+    # One thread reads for all observers of a process, since watchdog 7.0, and ends for good with
+    # the first error; a folder that is made in a new folder may be one. So this one has its own.
+    reader = inotify.InotifyFD()
+    read_events, handle_event = reader.read_events, reader.handle_event
+    gone, of_folder = inotify.InotifyConstants.IN_DELETE, inotify.InotifyConstants.IN_ISDIR
+
+    def read() -> list[Any]:
+        # What moved away would be held back for half a second, and with it all that happens later,
+        # should it arrive somewhere. That is known by now: both are told of together.
+        events = read_events()
+        arrived = {event.cookie for event in events if event.is_moved_to}
+        return [
+            replace(event, mask=gone | event.mask & of_folder)
+            if event.is_moved_from and event.cookie not in arrived
+            else event
+            for event in events
+        ]
+
+    def handle(event: object) -> None:
+        try:
+            handle_event(event)
+        except Exception:
+            _logger.debug("watchdog has failed", exc_info=True)
+            failed()
+
+    reader.read_events, reader.handle_event = read, handle
+    reader.start()
+    emitter = import_module("watchdog.observers.inotify").InotifyEmitter
+    new: Callable[..., BaseObserver] = import_module("watchdog.observers.api").BaseObserver
+    observer = new(emitter, inotify_fd=reader)
+    return observer, [observer.stop, reader.stop]
+
+
+def _event_kinds() -> list[type[FileSystemEvent]]:
+    """Return what is listened to: nothing that tells of files which are only read."""
+    from watchdog import events
+
+    names = [
+        "FileClosedEvent", "FileCreatedEvent", "FileDeletedEvent", "FileModifiedEvent",
+        "FileMovedEvent", "FileAttribEvent", "DirCreatedEvent", "DirDeletedEvent", "DirMovedEvent",
+    ]  # fmt: skip
+    # Attributes have an event of their own since watchdog 7.
+    return [getattr(events, name) for name in names if hasattr(events, name)]
+
+
+def _works(observer: BaseObserver) -> bool:
+    """Say whether a file that is written is told of, within two seconds.
+
+    Raises:
+        OSError: no further folder can be watched, so some may not be: watchdog does not tell.
+    """
+    if sys.platform != "linux":
+        return True
+    from watchdog.events import FileSystemEventHandler
+
+    told = threading.Event()
+
+    class Handler(FileSystemEventHandler):
+        def dispatch(self, _event: FileSystemEvent) -> None:
+            told.set()
+
+    # The leading dot: should there be a watched folder here, this is nothing to it.
+    with tempfile.TemporaryDirectory(prefix=".assetpipe-") as folder:
+        try:
+            watch = observer.schedule(Handler(), folder, event_filter=_event_kinds())
+        except OSError as error:
+            if error.errno == errno.EMFILE:
+                return True  # watchdog 6 has an instance for each folder; the others have theirs
+            raise
+        (Path(folder) / "probe").touch()
+        works = told.wait(_PROBE)
+        observer.unschedule(watch)
+    return works
+
+
+def _reason(error: OSError) -> str:
+    limit = _LIMITS.get(error.errno or 0)
+    if limit is None:
+        return f"the system tells of no changes ({error}){_SO}"
+    return f"a limit of inotify is reached{_SO}; to raise it, run: sudo sysctl {limit}"
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
     try:
         status = os.stat(path)
     except OSError:
         return None
-    return status.st_size, status.st_mtime_ns, status.st_ino
-
-
-def _is_written(path: str) -> bool:
-    """Say whether a file has anything in it; one that has not may be about to be written."""
-    try:
-        return os.path.getsize(path) > 0
-    except OSError:
-        return False
-
-
-def _observer(notice: Callable[..., None]) -> tuple[BaseObserver, Any, list[Any]]:
-    """Return watchdog's observer, its handler, and the events that are wanted.
-
-    Without a filter every file that is read would tell of itself.
-    """
-    from watchdog import events
-    from watchdog.observers import Observer
-
-    class Handler(events.FileSystemEventHandler):
-        def dispatch(self, event: events.FileSystemEvent) -> None:
-            """Note where something happened."""
-            source, target = os.fsdecode(event.src_path), os.fsdecode(event.dest_path or "")
-            is_file = not event.is_directory
-            if event.event_type != events.EVENT_TYPE_MOVED:
-                is_closed = event.event_type == events.EVENT_TYPE_CLOSED
-                notice(source, is_finished=is_file and is_closed)
-                return
-            if source:
-                notice(source)
-            if target:
-                notice(target, is_finished=is_file, is_foreign=not (is_file or source))
-
-    wanted = [
-        events.DirCreatedEvent, events.DirDeletedEvent, events.DirMovedEvent,
-        events.FileClosedEvent, events.FileCreatedEvent, events.FileDeletedEvent,
-        events.FileModifiedEvent, events.FileMovedEvent,
-    ]  # fmt: skip
-    observer: BaseObserver
-    if sys.platform == "linux":
-        from watchdog.observers.inotify import InotifyObserver
-
-        # In full, a folder that came from outside can be told from one that was made here.
-        observer = InotifyObserver(generate_full_events=True)
-    else:
-        observer = Observer()
-    return observer, Handler(), wanted
+    return status.st_dev, status.st_ino

@@ -23,7 +23,7 @@ EVENTS, SCRIPT = "/events", "/live.js"
 _SINGLE = (
     "this server handles one request at a time, which a page that listens would take for itself;"
     " run `assetpipe watch` beside it, or give it threads: leave out --without-threads of"
-    " `flask run`, add --threads 8 to gunicorn"
+    " `flask run`, add --threads 8 --graceful-timeout 1 to gunicorn"
 )
 _COMMON = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 _STREAM = (

@@ -11,6 +11,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from assetpipe.manifest import FILE_NAME, load
 from assetpipe.serve.assets import Assets
+from assetpipe.serve.tags import script_tag
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -47,18 +48,21 @@ def listen(app: WSGIApplication, port: int, host: str = "127.0.0.1") -> WSGIServ
     return make_server(host, port, app, _Server, _Quiet)
 
 
-def preview(out: Path, prefix: str) -> WSGIApplication:
+def preview(out: Path, prefix: str, *, script: str = "") -> WSGIApplication:
     """Return an application whose page ``/`` lists all assets; a new release is seen.
 
     Args:
         out: the output folder of the build.
         prefix: path below which the files are served.
+        script: URL of a script for the page to run.
     """
     assets = Assets(out, prefix=prefix, auto_reload=True)
-    return assets.wsgi(None if prefix == "/" else _index(out, assets))
+    return assets.wsgi(None if prefix == "/" else _index(out, assets, script))
 
 
-def _index(out: Path, assets: Assets) -> WSGIApplication:
+def _index(out: Path, assets: Assets, script: str) -> WSGIApplication:
+    ending = script_tag(script, {"async": True}) if script else ""
+
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != "/":
             start_response("404 Not Found", [("Content-Length", "0")])
@@ -68,7 +72,7 @@ def _index(out: Path, assets: Assets) -> WSGIApplication:
             for name in load(out / FILE_NAME).assets
         )
         page = f"<!doctype html><meta charset=utf-8><title>Assets</title>\n<ul>\n{links}</ul>\n"
-        body = page.encode()
+        body = (page + ending).encode()
         fields = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))]
         start_response("200 OK", fields)
         return [body]
