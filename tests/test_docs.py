@@ -17,6 +17,7 @@ from assetpipe.cli import main as cli
 from assetpipe.destination import Destination
 from assetpipe.flask import AssetPipe
 from tests.site import Site
+from tests.watching import Watching
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -163,6 +164,20 @@ def test_flask_commands_of_the_document_work(project: Path) -> None:
     for command in commands:
         done = run(project, "-m", "flask", *command.split())
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_watch_of_the_document_runs(project: Path) -> None:
+    """The command as it is typed, beside the app of the README, until somebody ends it."""
+    text = (ROOT / "docs/watch.md").read_text("utf-8")
+    line = next(line for line in blocks("console", text)[0].splitlines() if "$ assetpipe" in line)
+    (project / "app.py").write_text(next(b for b in blocks("python") if "AssetPipe(app)" in b))
+    words = line.removeprefix("$ assetpipe watch").split()
+    # The app takes any port that is free, and is started by this Python.
+    words[words.index("flask") : words.index("run") + 1] = [
+        sys.executable, "-m", "flask", "run", "--port=0",
+    ]  # fmt: skip
+    with Watching(project, *words, environment={"PYTHONWARNINGS": "default"}) as watch:
+        assert watch.first["event"] == "build"
 
 
 def test_templates_of_the_document_render(tmp_path: Path) -> None:

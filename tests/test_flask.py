@@ -830,6 +830,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"ASSETPIPE_AUTO_RELOAD": 1}, "True or False"),
     ({"ASSETPIPE_INTEGRITY": "sha384"}, "True or False"),
     ({"ASSETPIPE_IN_FRONT": "yes"}, "True or False"),
+    ({"ASSETPIPE_LIVE_RELOAD": "yes"}, "True or False"),
     ({"ASSETPIPE_CROSSORIGIN": True}, "use-credentials"),
     ({"ASSETPIPE_MANIFEST": "ftp://cdn.example.com/manifest.json"}, "path of a manifest"),
     ({"ASSETPIPE_MANIFEST_COPY": 5}, "a path"),

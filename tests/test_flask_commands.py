@@ -18,6 +18,7 @@ from flask import Blueprint, Flask
 from assetpipe.cli.flask import commands
 from assetpipe.flask import AssetPipe
 from tests.site import CODE, Tree, assets, clean_environment, plant, settle
+from tests.watching import Watching
 
 PROJECT: Tree = {
     "pyproject.toml": "",
@@ -490,3 +491,24 @@ def test_an_app_without_the_extension_is_told_so(tmp_path: Path) -> None:
     status, said = ask(Flask("bare", root_path=str(tmp_path)), "doctor")
     assert status == 2
     assert "call AssetPipe(app)" in said
+
+
+def test_the_watch_of_an_app_builds_its_folders(tmp_path: Path) -> None:
+    """Those of the build; templates of the app and its blueprints reload pages."""
+    plant(tmp_path, dict(PROJECT) | {"shop/admin/views/log.html": "log"})
+    code = (
+        "from pathlib import Path\n"
+        "from flask import Blueprint\n"
+        "from tests.test_flask_commands import make_app\n"
+        f"app = make_app(Path({str(tmp_path)!r}))\n"
+        "app.register_blueprint(Blueprint('views', 'views', template_folder='views',"
+        f" root_path={str(tmp_path / 'shop/admin')!r}))\n"
+    )
+    (tmp_path / "app.py").write_text(code)
+    module = ("flask", "--app", "app", "assetpipe", "watch")
+    with Watching(tmp_path, module=module, environment={"PYTHONWARNINGS": "default"}) as watch:
+        assert {"css/app.css", "admin/log.css"} <= assets(tmp_path / "build/static").keys()
+        (tmp_path / "shop/admin/static/log.css").write_text(".log { margin: 1px }")
+        assert watch.next("build")["changed"] == ["admin/log.css"]
+        (tmp_path / "shop/admin/views/log.html").write_text("another")
+        assert watch.next("reload")["changed"] == ["shop/admin/views/log.html"]

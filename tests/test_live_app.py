@@ -106,7 +106,7 @@ def app_beside(project: Path, **environment: str) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "flask", "run", "--debug", f"--port={port}"]
     environment = {"PYTHONWARNINGS": "default"} | environment
-    with Watching(project, "--", *command, **environment) as watch:
+    with Watching(project, "--", *command, environment=environment) as watch:
         wait_for_page(f"http://127.0.0.1:{port}/")
         assert watch.first["event"] == "build"
         yield f"http://127.0.0.1:{port}/"

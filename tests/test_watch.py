@@ -305,7 +305,7 @@ def test_what_a_compiler_reads_is_watched(project: Path) -> None:
     plant(project, {"static/style.scss": "@import '../shared/colors';\na { color: $ink }\n"})
     plant(project, {"shared/_colors.scss": "$ink: red;\n"})
     path = os.pathsep.join([str(packages), str(CODE)])
-    with Watching(project, PYTHONPATH=path) as watch:
+    with Watching(project, environment={"PYTHONPATH": path}) as watch:
         (project / "shared/_colors.scss").write_text("$ink: blue;\n")
         assert watch.next("build")["changed"] == ["shared/_colors.scss"]
         assert b"blue" in next((project / OUT).glob("style.*.css")).read_bytes()
@@ -443,7 +443,7 @@ def test_a_missing_extra_is_named(project: Path) -> None:
     done = command(project, "watch", **here)
     assert done.returncode == 2
     assert 'pip install "assetpipe[watch]"' in done.stderr
-    with Watching(project, "--poll", **here) as watch:
+    with Watching(project, "--poll", environment=here) as watch:
         (project / "static/css/app.css").write_text("a{}")
         assert watch.next("build")["changed"] == ["css/app.css"]
 

@@ -270,6 +270,13 @@ def swapped(root: Path) -> None:
     (root / "d/e/f.css").write_text("swapped")
 
 
+def exchanged(root: Path) -> None:
+    prepared = shutil.copytree(root / "d", root.parent / "prepared")
+    (prepared / "e/f.css").write_text("swapped")
+    (root / "d").rename(root.parent / "away")
+    prepared.rename(root / "d")
+
+
 def folder_for_file(root: Path) -> None:
     (root / "a.css").unlink()
     plant(root / "a.css", {"x.css": ""})
@@ -294,7 +301,7 @@ DEEDS: dict[str, tuple[Deed, set[str]]] = {
         {"d/c.css", "d/e/f.css"},
     ),
     "a folder removed": (lambda root: shutil.rmtree(root / "d"), {"d/c.css", "d/e/f.css"}),
-    "a folder in place of another": (swapped, {"d/e/f.css"}),
+    "a folder in place of another": (exchanged, {"d/e/f.css"}),
     "a file deleted": (lambda root: (root / "a.css").unlink(), {"a.css"}),
     "a file moved in": (
         lambda root: (root.parent / "outside/o.css").rename(root / "o.css"),
@@ -347,7 +354,7 @@ class TestWhatIsHeard:
             }
             fresh = Tree([root], IGNORED)
             fresh.scan()
-            assert listener.watcher.state == fresh.state
+            wait_for(lambda: listener.watcher.state == fresh.state)
 
 
 @pytest.mark.usefixtures("outside")
@@ -512,6 +519,7 @@ class TestGaps:
             pytest.param(moved_up, "up/f.css", id="moved up"),
             pytest.param(lambda root: (root / "d").rename(root / "z"), "z/e/f.css", id="renamed"),
             pytest.param(swapped, "d/e/f.css", id="another in its place"),
+            pytest.param(exchanged, "d/e/f.css", id="exchanged"),
             pytest.param(
                 lambda root: plant(root / "n/m/o/p", {"x.css": "x"}), "n/m/o/p/x.css", id="made"
             ),
@@ -801,13 +809,22 @@ class TestSingleFiles:
 
     def test_inside_that_are_ignored(self, root: Path, poll: bool) -> None:
         """A compiler may read what is no source itself."""
-        partial = root / "_p.scss"
+        partial = root / "d/_p.scss"
         partial.write_text("1")
         with Listener(
-            root, poll=poll, files=lambda: [str(partial)], ignored=lambda name: name == "_p.scss"
+            root, poll=poll, files=lambda: [str(partial)], ignored=lambda name: name == "d/_p.scss"
         ) as listener:
             partial.write_text("2")
-            listener.hears("_p.scss")
+            listener.hears("d/_p.scss")
+
+    def test_inside_that_are_sources_too(self, root: Path, poll: bool) -> None:
+        """They are told of once."""
+        with Listener(root, poll=poll, files=lambda: [str(root / "a.css")]) as listener:
+            listener.learns()
+            (root / "a.css").write_text("2")
+            wait_for(lambda: listener.calls)
+            time.sleep(0.25)
+            assert [[each.name for each in call] for call in listener.calls] == [["a.css"]]
 
 
 class TestTheEnd:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any, Self
@@ -45,14 +45,14 @@ class Watching:
         *arguments: str | Path,
         module: Sequence[str] = ("assetpipe", "watch"),
         port: int | None = 0,
-        **environment: str | Path,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         name, *rest = module
         given = [] if port is None else ["--port", str(port)]
         self.process = subprocess.Popen(
             [sys.executable, "-m", name, *rest, "--json", *given, *arguments],
             cwd=folder,
-            env=clean_environment() | {name: str(value) for name, value in environment.items()},
+            env=clean_environment() | dict(environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",

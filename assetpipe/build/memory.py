@@ -96,10 +96,13 @@ class Memory:
                 cache, left.config, seen.found, seen.output, self.needs(), seen.release
             )
 
-    def needs(self) -> set[str]:
-        """Return the paths of other files that were read, such as those that compilers import."""
+    def needs(self) -> dict[str, str]:
+        """Return the paths of other files that were read, such as those that compilers import.
+
+        Each has the signature that it had.
+        """
         records = self._left.state.records.values() if self._left else ()
-        return {path for record in records for path, _ in record.prepared.needs}
+        return {path: seen for record in records for path, seen in record.prepared.needs}
 
     def files(self) -> dict[str, tuple[str, str]]:
         """Return the output file and the hash of its bytes of every asset, by logical name."""

@@ -15,11 +15,11 @@ from werkzeug.exceptions import HTTPException
 from assetpipe.build.model import Source
 from assetpipe.build.plugins import GROUP
 from assetpipe.build.sources import find, place_of
-from assetpipe.cli.sources import app_config, is_built
+from assetpipe.cli.sources import app_config
 from assetpipe.errors import AssetpipeError, ConfigError, InputError, ManifestError
 from assetpipe.flask.assets import EXTENSION, AppAssets
 from assetpipe.flask.config import manifest_path, mode, release_place
-from assetpipe.flask.mounts import configured_prefixes, folders, prefix_of
+from assetpipe.flask.mounts import configured_prefixes, folders, is_built, prefix_of
 from assetpipe.manifest import HISTORY, Asset, Manifest, load
 from assetpipe.names import is_fingerprinted, nearest, split_suffix
 from assetpipe.serve.remote import Remote

@@ -12,7 +12,7 @@ from assetpipe.build import Config, Root, load_config
 from assetpipe.build.sources import place_of
 from assetpipe.errors import ConfigError
 from assetpipe.flask.config import manifest_path
-from assetpipe.flask.mounts import Folder, configured_prefixes, folders, template_folders
+from assetpipe.flask.mounts import folders, is_built, template_folders
 from assetpipe.serve.project import configured, project_folder
 
 
@@ -36,7 +36,7 @@ def app_config(app: Flask, flags: dict[str, Any]) -> Config:
     if not named_by(app):
         found["source"] = _roots(app)
     if not _named(project, "reload"):
-        found["reload"] = [each for each in template_folders(app) if project in each.parents]
+        found["reload"] = [*template_folders(app)]
     route = _static_route(app)
     # At the root, every link to a page would look like one to a missing file.
     if route not in (None, "/") and not _named(project, "public_url"):
@@ -48,17 +48,6 @@ def app_config(app: Flask, flags: dict[str, Any]) -> Config:
 def named_by(app: Flask) -> str:
     """Return what names the sources instead of the app: a file or a variable; or nothing."""
     return _named(project_folder(Path(app.root_path)), "source")
-
-
-def is_built(app: Flask, folder: Folder) -> bool:
-    """Say whether a build takes a folder of the app.
-
-    A blueprint whose files lie outside of the project belongs to a package that it uses; it is
-    left out unless ``ASSETPIPE_BLUEPRINTS`` names it.
-    """
-    named = configured_prefixes(app)
-    project = project_folder(Path(app.root_path))
-    return folder.blueprint in {"", *named} or folder.is_within(project)
 
 
 def _named(project: Path, key: str) -> str:

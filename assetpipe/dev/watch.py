@@ -8,6 +8,7 @@ once. So there is no fixed wait before the first answer, and one release for eac
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from assetpipe.build import Config, Memory, Problem, Release, build
 from assetpipe.build.cache import Cache, opened
 from assetpipe.build.config import MIB
 from assetpipe.build.output import Output
+from assetpipe.build.sources import seen
 from assetpipe.dev.address import announced
 from assetpipe.dev.command import Command
 from assetpipe.dev.pages import Pages
@@ -139,7 +141,8 @@ class Watch:
         self._watcher = self._new_watcher()
         self._memory = Memory()
         self._files: releases.Files | None = None  # as pages know them
-        self._needs: frozenset[str] = frozenset()
+        self._needs: Mapping[str, str] = {}  # what compilers read, and how it was
+        self._missed: frozenset[tuple[str, str]] = frozenset()
         self._release: Release | None = None
         self._made: list[str] = []
 
@@ -183,6 +186,7 @@ class Watch:
             elif not is_tidy and time.monotonic() - last > _IDLE:
                 with suppress(AssetpipeError):  # the next build will meet it, too
                     self._tidy()
+                self._look_back()
                 is_tidy = True
         return status
 
@@ -242,7 +246,7 @@ class Watch:
         last, self._release = self._release, release
         if not self._memory.is_empty:
             before, self._files = self._files, self._memory.files()
-            self._needs = frozenset(self._memory.needs())
+            self._needs = self._memory.needs()
             if before is not None and (last is None or release.id != last.id):
                 self._pages.released(releases.update(before, self._files, release.id))
         self._pages.tell(State(release.id, (), tuple(map(str, release.warnings))))
@@ -299,6 +303,14 @@ class Watch:
             self._watcher = self._new_watcher()
             self._watcher.start()
 
+    def _look_back(self) -> None:
+        """Build again if what compilers read was changed before it could be watched."""
+        now = {path: seen(path) for path in self._needs}
+        missed = frozenset((path, now[path]) for path in now if now[path] != self._needs[path])
+        if missed - self._missed:
+            self._answer([Changed(os.path.basename(path), path) for path, _ in missed])
+        self._missed = missed
+
     # What the next process needs, and what nobody needs any more.
 
     def _recall(self) -> None:
@@ -306,7 +318,7 @@ class Watch:
         with self._cache() as cache, suppress(AssetpipeError):
             self._memory.load(cache, self._config)
         self._files = self._memory.files()
-        self._needs = frozenset(self._memory.needs())
+        self._needs = self._memory.needs()
 
     def _save(self) -> None:
         with self._cache() as cache:

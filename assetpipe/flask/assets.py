@@ -26,6 +26,7 @@ from assetpipe.errors import (
     UnknownAssetError,
 )
 from assetpipe.flask.config import (
+    LIVE_PREFIX,
     auto_reload,
     check_config,
     live_reload,
@@ -63,8 +64,6 @@ _NOT_IN_QUERY = {"filename", "_anchor", "_method", "_scheme", "_external"}
 _ANCHOR_SAFE = "%!#$&'()*+,/:;=?@"  # as in Flask.url_for
 
 _USED = "_assetpipe_used"  # in flask.g
-
-_LIVE = "/_assetpipe/"  # what the paths of live reload begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,7 @@ class AppAssets:
         rest, processed = app.wsgi_app, app.process_response
 
         def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            is_asked = environ.get("PATH_INFO", "").startswith(_LIVE)
+            is_asked = environ.get("PATH_INFO", "").startswith(f"{LIVE_PREFIX}/")
             live = self.live() if is_asked else None
             return live.answer(environ, start_response) if live else rest(environ, start_response)
 

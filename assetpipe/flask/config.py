@@ -21,6 +21,9 @@ from assetpipe.serve.project import (
 )
 from assetpipe.serve.release import TIMEOUT, Place, place
 
+LIVE_PREFIX = "/_assetpipe"
+"""What the paths of live reload begin with."""
+
 _PREFIX = "ASSETPIPE_"
 
 

@@ -15,7 +15,7 @@ import flask
 from flask import Flask, Response
 
 from assetpipe.errors import ConfigError, ManifestError
-from assetpipe.flask.config import manifest_path, mode
+from assetpipe.flask.config import LIVE_PREFIX, manifest_path, mode
 from assetpipe.flask.mounts import folders, is_built, template_folders
 from assetpipe.live import wsgi
 from assetpipe.live.messages import Change, Kind, State, Update, kind_of
@@ -30,9 +30,6 @@ from assetpipe.serve.tags import script_tag
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-PREFIX = "/_assetpipe"
-"""What the paths begin with that are answered."""
 
 _VARIABLE = "ASSETPIPE_WATCH"
 _FILE_NAME = "watch.json"
@@ -65,7 +62,7 @@ class Live:
 
     def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request below the prefix."""
-        path = environ["PATH_INFO"].removeprefix(PREFIX)
+        path = environ["PATH_INFO"].removeprefix(LIVE_PREFIX)
         return self._application({**environ, "PATH_INFO": path}, start_response)
 
     def tag(self, attributes: Mapping[str, object]) -> str:
@@ -77,7 +74,7 @@ class Live:
         places = [self._process.url()]
         if self._is_served:
             root = flask.request.script_root if flask.has_request_context() else ""
-            places.append(url_path(root) + PREFIX)
+            places.append(url_path(root) + LIVE_PREFIX)
             self._own.start()
         places = [place for place in places if place]
         if not places:

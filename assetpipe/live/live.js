@@ -239,7 +239,9 @@
         break;
       case "off":
         isOff = true;
-        stop();
+        // The tab that holds the lock keeps it, so that no other asks before it is told.
+        if (resign) close();
+        else stop();
         warn(`no live reload here: ${message.reason}`);
     }
   }
@@ -309,16 +311,19 @@
     }
 
     // Returns the URL under which a browser finds what is new, as relative as it was; or null.
-    renew(url, base) {
+    renew(url, base = document.baseURI) {
       const change = this.find(url, base);
       if (!change) return null;
-      this.found.add(change);
       const [, path, query = "", fragment = ""] = /^([^?#]*)(\?[^#]*)?(#.*)?$/s.exec(url.trim());
       const file = change.file && change.file.split("/").pop();
       const last = path.split(/[/\\]/).pop();
       if (!file || attempt(() => decodeURIComponent(last), last) === file) {
+        this.found.add(change);
         return path + marked(query, change.serial) + fragment;
       }
+      // What another site calls the same by chance is not there under the new name.
+      if (last === logical(last) && site(new URL(url, base)) !== site(location)) return null;
+      this.found.add(change);
       const folder = path.slice(0, path.length - last.length);
       return folder + encodeURIComponent(file) + marked(query) + fragment;
     }

@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ class _Known(NamedTuple):
 class _Files:
     """What is known of files, by path; the base of everything here. Safe to use from threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, name_of: Callable[[str], str]) -> None:
+        self._name = name_of
         self._files: dict[str, _Known] = {}
         self._lock = Lock()
         self._sum: int | None = None
@@ -97,34 +99,32 @@ class _Files:
         data = text.encode(errors="surrogateescape")
         return int.from_bytes(hashlib.blake2b(data, digest_size=_STATE_BITS // 8).digest())
 
-    def _name(self, path: str) -> str:
-        return os.path.basename(path)
-
 
 class Singles(_Files):
-    """Single files, wherever they are."""
+    """Single files, wherever they are.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._paths: tuple[str, ...] = ()
+    Args:
+        name_of: gives the name of a path, as it is told.
+    """
+
+    def __init__(self, name_of: Callable[[str], str]) -> None:
+        super().__init__(name_of)
+        self._paths: frozenset[str] = frozenset()
 
     def follow(self, paths: Iterable[str]) -> None:
         """Look at these files from now on, as they are now, and at no others."""
-        paths = tuple(paths)
-        if paths == self._paths:
-            return
-        for path in set(self._paths).difference(paths):
+        last, self._paths = self._paths, frozenset(paths)
+        for path in last - self._paths:
             self._put(path, None)
-        for path in set(paths).difference(self._paths):
+        for path in self._paths - last:
             self._compare(path, _status(path), None)
-        self._paths = paths
 
     def __contains__(self, path: str) -> bool:
         return path in self._paths
 
     def scan(self) -> list[Changed]:
         """Look at all files; return what changed."""
-        return [changed for path in self._paths for changed in self.look(path)]
+        return [changed for path in sorted(self._paths) for changed in self.look(path)]
 
     def look(self, path: str) -> list[Changed]:
         """Look at one of the files; return it if it changed."""
@@ -153,7 +153,7 @@ class Tree(_Files):
         ignored: Callable[[str], bool],
         exclude: Collection[Path] = (),
     ) -> None:
-        super().__init__()
+        super().__init__(self.name_of)
         self._given = folders
         self._ignored = ignored
         self._exclude = exclude
@@ -204,14 +204,22 @@ class Tree(_Files):
 
     def learn(self, stopped: Event) -> None:
         """Read what nobody has read yet, taking no more than half of the time."""
-        for path in [path for path, known in list(self._files.items()) if not known.digest]:
-            known, started = self._files.get(path), time.monotonic()
-            status = _status(path)
+        unread = deque(path for path, known in list(self._files.items()) if not known.digest)
+        while unread:
+            path, started = unread.popleft(), time.monotonic()
+            known, status = self._files.get(path), _status(path)
             if known is None or known.digest or status is None:
                 continue
-            now = _read(path, status)
+            # What is read may be newer than what was seen at first, which is to be told, then.
+            if not _is_settled(known.signature, time.time_ns()):
+                unread.append(path)
+                if stopped.wait(_TICK / 1e9):
+                    return
+                continue
+            now, after = _read(path, status), _status(path)
             with self._lock:
-                if self._files.get(path) is known and known.signature == now.signature:
+                is_seen = self._files.get(path) is known and known.signature == now.signature
+                if is_seen and after and _signature(after) == now.signature:
                     self._files[path] = now
             if stopped.wait(time.monotonic() - started):
                 return
@@ -224,6 +232,13 @@ class Tree(_Files):
                 parts = (self._part(path, known) for path, known in self._files.items())
                 self._sum = sum(parts) % (1 << _STATE_BITS)
             return f"{self._sum:0{_STATE_BITS // 4}x}"
+
+    def name_of(self, path: str) -> str:
+        """Return the name of a path below its folder; its last part, if it is in none."""
+        base = self._base(path)
+        if base is None:
+            return os.path.basename(path)
+        return path[len(base.rstrip(os.sep)) + 1 :].replace(os.sep, "/")
 
     def is_ignored(self, path: str) -> bool:
         """Say whether what happens at a path changes nothing here."""
@@ -320,10 +335,6 @@ class Tree(_Files):
             if path == base or path.startswith(base.rstrip(os.sep) + os.sep)
         ]
         return max(holding, key=len, default=None)
-
-    def _name(self, path: str) -> str:
-        base = self._base(path)
-        return path[len(base or "") + 1 :].replace(os.sep, "/")
 
 
 class _Place(NamedTuple):

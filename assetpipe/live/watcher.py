@@ -39,11 +39,11 @@ _logger = logging.getLogger("assetpipe")
 _QUIET = 0.05  # seconds without an event that end a window
 _LONGEST = 0.5  # seconds after which a window ends all the same
 _TICK = 0.5  # seconds between looks at what the system does not tell of
-_TICK_SHARE = 1000  # times what such a look takes, at least, lie between two
+_TICK_SHARE = 2000  # times what such a look takes, at least, lie between two
 _POLL = 0.25  # seconds between looks at everything, where the system tells nothing
 _POLL_SHARE = 20
 _FLOOD = 1000  # events in one window, after which some may have been lost
-_PROBE = 2.0  # seconds that the system may take to tell of a file
+_PROBE = 5.0  # seconds that the system may take to tell of a file
 _MOST_DEATHS = 5  # of watchdog in a row, after which it is not started again
 _SOON = 60.0  # seconds between two deaths in a row
 
@@ -102,8 +102,9 @@ class Watcher:
     ) -> None:
         self._paths = tuple(folders)
         self._tree = Tree(folders, ignored, exclude)
-        self._singles = Singles()
+        self._singles = Singles(self._tree.name_of)
         self._files = files
+        self._named: tuple[str, ...] = ()
         self._is_polling = poll
         self._heard = heard
         self._note = note
@@ -133,7 +134,7 @@ class Watcher:
     def start(self) -> None:
         """Look at everything once, so that whatever changes from now on is noticed."""
         self._tree.scan()
-        self._singles.follow(self._files())
+        self._look_for_singles()
         self._thread.start()
         self._learner.start()
 
@@ -174,8 +175,15 @@ class Watcher:
 
     def settle(self) -> None:
         """Wait until nothing has come for 50 ms, or 500 ms have passed."""
+        end = time.monotonic() + _LONGEST
         with self._condition:
-            self._condition.wait_for(lambda: not self._is_open or self._stopped.is_set(), _LONGEST)
+            while not self._stopped.is_set() and (now := time.monotonic()) < end:
+                if self._is_open:
+                    self._condition.wait(end - now)
+                elif now < self._quiet_at:  # the window ended because it was too long
+                    self._condition.wait(min(self._quiet_at, end) - now)
+                else:
+                    return
 
     # The watcher's thread.
 
@@ -199,23 +207,22 @@ class Watcher:
 
     def _due(self) -> float:
         due = self._tick_at
-        if self._is_open:
-            due = min(due, self._quiet_at, self._opened + _LONGEST)
         if self._is_polling:
-            return min(due, self._poll_at)
-        return min(due, self._anew_at) if self._is_anew else due
+            due = min(due, self._poll_at)
+        if self._is_open:
+            return min(due, self._quiet_at, self._opened + _LONGEST)
+        return min(due, self._anew_at) if self._is_anew and not self._is_polling else due
 
     def _catch_up(self) -> None:
         now = time.monotonic()
-        if self._is_polling:
-            if now >= self._poll_at:
-                self._look_at_all()
-        elif self._is_anew and now >= self._anew_at and not self._is_open:
-            self._watch_anew()
         if now >= self._tick_at:
             self._tick()
+        if self._is_polling and now >= self._poll_at:
+            self._look_at_all()
         if self._is_open and now >= min(self._quiet_at, self._opened + _LONGEST):
             self._close()
+        if self._is_anew and not (self._is_polling or self._is_open) and now >= self._anew_at:
+            self._watch_anew()
 
     def _follow(self, hint: _Hint) -> None:
         """Look where an event happened, at once or later."""
@@ -291,7 +298,7 @@ class Watcher:
     def _tick(self) -> None:
         """Look at what nobody tells of: single files, folders that are others, dead threads."""
         started = time.monotonic()
-        self._singles.follow(self._files())
+        self._look_for_singles()
         self._found(self._singles.scan())
         if not self._is_polling:
             if self._identities != self._identify():
@@ -302,6 +309,13 @@ class Watcher:
                 self._is_anew = True
         took = time.monotonic() - started
         self._tick_at = started + max(_TICK, _TICK_SHARE * took)
+
+    def _look_for_singles(self) -> None:
+        """Find out what single files there are that are not in the folders anyway."""
+        named = tuple(self._files())
+        if named != self._named:
+            self._named = named
+            self._singles.follow(path for path in named if self._tree.is_ignored(path))
 
     def _identify(self) -> tuple[tuple[int, int] | None, ...]:
         return tuple(_identity(path) for path in self._paths)
@@ -341,7 +355,7 @@ class Watcher:
 
     def _tops(self) -> list[str]:
         """Return the folders that are there, but none that lies in another."""
-        bases = [os.path.realpath(path) for path in self._paths if path.is_dir()]
+        bases = [os.path.realpath(path) for path in self._paths if os.path.isdir(path)]
         return [
             base
             for base in dict.fromkeys(bases)
@@ -496,7 +510,7 @@ def _event_kinds() -> list[type[FileSystemEvent]]:
 
 
 def _works(observer: BaseObserver) -> bool:
-    """Say whether a file that is written is told of, within two seconds.
+    """Say whether a file that is written is told of, within some seconds.
 
     Raises:
         OSError: no further folder can be watched, so some may not be: watchdog does not tell.
