@@ -16,14 +16,13 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.browser import browser, context, page
 from tests.site import clean_environment, plant
 from tests.watching import Watching
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-__all__ = ["browser", "context", "page"]
+pytest_plugins = ("tests.browser",)
 
 APP = """
 import os

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -628,7 +627,6 @@ class TestGaps:
             listener.hears("alias/c.css", "alias/e/f.css")
             assert listener.believed == actual(root)
 
-    @pytest.mark.skipif(version("watchdog").startswith("6."), reason="watchdog 6 waits for 0.5 s")
     def test_a_save_after_a_file_moved_out(self, root: Path) -> None:
         """Nobody waits for where the other one may arrive."""
         with Listener(root) as listener:
@@ -692,11 +690,7 @@ class Fake:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> type[Fake]:
-    def new(_: object) -> tuple[Fake, list[Callable[[], object]]]:
-        observer = Fake()
-        return observer, [observer.stop]
-
-    monkeypatch.setattr(module, "_new_observer", new)
+    monkeypatch.setattr(module, "_new_observer", Fake)
     monkeypatch.setattr(module, "_PROBE", 0.05)
     Fake.fails = {}
     return Fake

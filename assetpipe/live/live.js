@@ -398,8 +398,12 @@
     for (const link of root.querySelectorAll("link[rel~=stylesheet i][href]")) {
       if (isClone.has(link)) continue;
       const url = styles.renew(link.getAttribute("href"));
-      if (url) swap(link, url);
-      else if (link.sheet) renewImports(link.sheet, styles, link, unreadable);
+      if (url) {
+        takeAlong(link.sheet, styles);
+        swap(link, url);
+      } else if (link.sheet) {
+        renewImports(link.sheet, styles, link, unreadable);
+      }
     }
     for (const style of root.querySelectorAll("style")) {
       if (style.sheet && !isClone.has(style)) renewImports(style.sheet, styles, style, unreadable);
@@ -465,8 +469,18 @@
       } else if (clones.has(owner)) {
         replaceOwner(owner); // it may have the old one inside
       } else {
+        takeAlong(rule.styleSheet, styles);
         replaceImport(sheet, rule, new URL(url, base).href, owner).catch(() => {});
       }
+    }
+  }
+
+  // What a sheet imports comes with whatever takes its place.
+  function takeAlong(sheet, styles) {
+    for (const rule of importsOf((sheet && rulesOf(sheet)) || [])) {
+      const change = styles.find(rule.href, sheet.href || document.baseURI);
+      if (change) styles.found.add(change);
+      takeAlong(rule.styleSheet, styles);
     }
   }
 

@@ -1,7 +1,7 @@
 """Notices what changes below folders: the system tells, or everything is looked at.
 
 The package watchdog asks the system; what it says is never believed, but looked at. Its gaps, as
-of 6.0 and 7.0, are covered here: it does not watch folders that are moved into the tree (so all is
+of 6.0, are covered here: it does not watch folders that are moved into the tree (so all is
 watched anew after each folder that appears), does not say that the system's queue has overflowed
 (``_FLOOD``), says nothing where the limit of watches is reached below the first folder
 (``_works``), ends with a watched folder that is removed, and its threads may die of an error
@@ -19,8 +19,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -51,6 +49,7 @@ _LIMITS = {
     errno.ENOSPC: "fs.inotify.max_user_watches=524288",
     errno.EMFILE: "fs.inotify.max_user_instances=512",
 }
+_PAIRING = 0.02  # seconds between the two halves of a move
 _FAREWELL = 0.05  # seconds that its end may take
 _SO = ", so all files are looked at again and again"
 
@@ -339,9 +338,7 @@ class Watcher:
         try:
             if self._deaths > _MOST_DEATHS:
                 raise _PollError(f"watchdog fails again and again{_SO}")
-            self._observation = _Observation(
-                self._tops(), self._hint, lambda: self._hints.put(_Hint("", is_anew=True))
-            )
+            self._observation = _Observation(self._tops(), self._hint)
         except _PollError as error:
             self._is_polling = True
             self._call(self._note, str(error))
@@ -383,7 +380,6 @@ class _Observation:
     Args:
         tops: the folders that are watched, with all below.
         hint: is told of each event, in one of its threads.
-        failed: is told of an error after which some folder may not be watched.
 
     Raises:
         _PollError: the system cannot tell of what happens in all of them.
@@ -394,10 +390,9 @@ class _Observation:
         self,
         tops: Sequence[str],
         hint: Callable[[FileSystemEvent], None],
-        failed: Callable[[], None],
     ) -> None:
         before = frozenset(threading.enumerate())
-        self._ends: list[Callable[[], object]] = []
+        self._observer: BaseObserver | None = None
         try:
             # Where the limit of instances is reached, importing it fails.
             from watchdog.events import FileSystemEventHandler
@@ -406,7 +401,7 @@ class _Observation:
                 def dispatch(self, event: FileSystemEvent) -> None:
                     hint(event)
 
-            observer, self._ends = _new_observer(failed)
+            self._observer = observer = _new_observer()
             for top in tops:
                 observer.schedule(Handler(), top, recursive=True, event_filter=_event_kinds())
             observer.start()
@@ -434,79 +429,34 @@ class _Observation:
 
     def stop(self) -> None:
         """End it, without waiting: there may be ten thousand folders to forget."""
-
-        def end() -> None:
-            for each in self._ends:
-                each()
-
+        if self._observer is None:
+            return
+        end = self._observer.stop
         with suppress(RuntimeError):  # the interpreter ends, and all threads with it
             threading.Thread(target=end, name="assetpipe-retire", daemon=True).start()
 
 
-def _new_observer(
-    failed: Callable[[], None],
-) -> tuple[BaseObserver, list[Callable[[], object]]]:
-    """Return an observer, and what is to be called to stop all of it.
+def _new_observer() -> BaseObserver:
+    from watchdog.observers import Observer
 
-    Args:
-        failed: is told of an error after which some folder may not be watched.
+    if sys.platform == "linux":
+        from watchdog.observers.inotify_buffer import InotifyBuffer
 
-    Raises:
-        ImportError: watchdog is not installed.
-        OSError: the system has no more to give.
-    """
-    from watchdog import observers
-
-    try:
-        inotify = import_module("watchdog.observers.inotify_c")
-        inotify.InotifyFD  # noqa: B018 (which is there since 7.0)
-    except (ImportError, AttributeError):  # or the system is another
-        observer = observers.Observer()
-        return observer, [observer.stop]
-
-    # One thread reads for all observers of a process, since watchdog 7.0, and ends for good with
-    # the first error; a folder that is made in a new folder may be one. So this one has its own.
-    reader = inotify.InotifyFD()
-    read_events, handle_event = reader.read_events, reader.handle_event
-    gone, of_folder = inotify.InotifyConstants.IN_DELETE, inotify.InotifyConstants.IN_ISDIR
-
-    def read() -> list[Any]:
-        # What moved away would be held back for half a second, and with it all that happens later,
-        # should it arrive somewhere. That is known by now: both are told of together.
-        events = read_events()
-        arrived = {event.cookie for event in events if event.is_moved_to}
-        return [
-            replace(event, mask=gone | event.mask & of_folder)
-            if event.is_moved_from and event.cookie not in arrived
-            else event
-            for event in events
-        ]
-
-    def handle(event: object) -> None:
-        try:
-            handle_event(event)
-        except Exception:
-            _logger.debug("watchdog has failed", exc_info=True)
-            failed()
-
-    reader.read_events, reader.handle_event = read, handle
-    reader.start()
-    emitter = import_module("watchdog.observers.inotify").InotifyEmitter
-    new: Callable[..., BaseObserver] = import_module("watchdog.observers.api").BaseObserver
-    observer = new(emitter, inotify_fd=reader)
-    return observer, [observer.stop, reader.stop]
+        # For so long it holds back what moved out of the folders, and with it all that happens
+        # later, should it arrive somewhere; the system tells of both at once.
+        InotifyBuffer.delay = _PAIRING
+    return Observer()
 
 
 def _event_kinds() -> list[type[FileSystemEvent]]:
     """Return what is listened to: nothing that tells of files which are only read."""
     from watchdog import events
 
-    names = [
-        "FileClosedEvent", "FileCreatedEvent", "FileDeletedEvent", "FileModifiedEvent",
-        "FileMovedEvent", "FileAttribEvent", "DirCreatedEvent", "DirDeletedEvent", "DirMovedEvent",
+    return [
+        events.FileClosedEvent, events.FileCreatedEvent, events.FileDeletedEvent,
+        events.FileModifiedEvent, events.FileMovedEvent, events.DirCreatedEvent,
+        events.DirDeletedEvent, events.DirMovedEvent,
     ]  # fmt: skip
-    # Attributes have an event of their own since watchdog 7.
-    return [getattr(events, name) for name in names if hasattr(events, name)]
 
 
 def _works(observer: BaseObserver) -> bool:
@@ -531,7 +481,7 @@ def _works(observer: BaseObserver) -> bool:
             watch = observer.schedule(Handler(), folder, event_filter=_event_kinds())
         except OSError as error:
             if error.errno == errno.EMFILE:
-                return True  # watchdog 6 has an instance for each folder; the others have theirs
+                return True  # it takes an instance for each folder; the others have theirs
             raise
         (Path(folder) / "probe").touch()
         works = told.wait(_PROBE)

@@ -203,15 +203,15 @@ MUTATIONS = [
     Mutation(
         "clean takes the current release for an old one",
         "build/output.py",
-        "others = [path for path in history if path.stem != current.release]",
-        "others = history[1:] + history[:1]",
+        "others = [path for path in history if path.stem != current.release]\n        return self._drop(others[max",
+        "others = history[1:] + history[:1]\n        return self._drop(others[max",
         "test_release.py -k clean",
     ),
     Mutation(
         "clean forgets what older releases that it keeps still name",
         "build/output.py",
-        "kept |= _files_of(manifest.load(path))",
-        "kept |= set()",
+        "needed = _files_of(current).union(*(_files_of(manifest.load(path)) for path in kept))",
+        "needed = _files_of(current)",
         "test_release.py -k clean",
     ),
     Mutation(
@@ -342,9 +342,9 @@ MUTATIONS = [
     ),
     Mutation(
         ".well-known is ignored",
-        "build/sources.py",
-        '_HIDDEN_BUT_SHIPPED = ".well-known"',
-        '_HIDDEN_BUT_SHIPPED = ".nothing"',
+        "globs.py",
+        'HIDDEN_BUT_SHIPPED = ".well-known"',
+        'HIDDEN_BUT_SHIPPED = ".nothing"',
         "test_sources.py -k litter",
     ),
     Mutation(

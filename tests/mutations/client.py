@@ -255,4 +255,11 @@ MUTATIONS = [
         "warn(warning);",
         "test_live_client.py -k told_once",
     ),
+    Mutation(
+        "what comes with a sheet reloads the page",
+        "live/live.js",
+        "        takeAlong(link.sheet, styles);\n",
+        "",
+        "test_live_app.py -k style_is_exchanged",
+    ),
 ]

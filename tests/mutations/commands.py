@@ -12,14 +12,14 @@ MUTATIONS = [
     ),
     Mutation(
         "a package's blueprint is built",
-        "cli/sources.py",
-        'return folder.blueprint in {"", *named} or folder.is_within(project)',
+        "flask/mounts.py",
+        'return folder.blueprint in {"", *named} or folder.is_within(_project(app))',
         "return True",
         "test_flask_commands.py",
     ),
     Mutation(
         "a package's blueprint is not built by name",
-        "cli/sources.py",
+        "flask/mounts.py",
         '{"", *named} or',
         '{""} or',
         "test_flask_commands.py",
@@ -27,8 +27,8 @@ MUTATIONS = [
     Mutation(
         "an installed app has no blueprints",
         "flask/mounts.py",
-        "self.path.relative_to(project).parts",
-        "self.path.parts",
+        "path.relative_to(project).parts",
+        "path.parts",
         "test_flask_commands.py -k installed",
     ),
     Mutation(
