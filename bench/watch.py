@@ -290,7 +290,11 @@ def _watch_command(port: int) -> list[str]:
 def _watch(folder: Path, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run the watch until it has built; give its URL and process."""
     process = subprocess.Popen(
-        [*_watch_command(0), *arguments], cwd=folder, stdout=subprocess.PIPE, encoding="utf-8"
+        [*_watch_command(0), *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
     )
     try:
         assert process.stdout is not None

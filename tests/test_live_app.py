@@ -200,10 +200,10 @@ def test_anything_else_reloads(page: Page, site: Site, name: str) -> None:
     open_page(page, site.url)
     with page.expect_navigation():
         write(site, name, TREE[name] + " \n")
-    page.wait_for_timeout(700)
+    page.wait_for_timeout(300)
     assert page.evaluate("performance.getEntriesByType('navigation')[0].type") == "reload"
     page.evaluate("window.same = true")
-    page.wait_for_timeout(700)
+    page.wait_for_timeout(300)
     assert is_same(page)
 
 

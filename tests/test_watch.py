@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -146,6 +147,8 @@ def test_a_first_build_that_fails_is_mended_by_a_save(project: Path) -> None:
     with Watching(project) as watch:
         assert watch.first["event"] == "error"
         assert not (project / OUT / "manifest.json").exists()
+        with pytest.raises(HTTPError, match="503"):
+            urlopen(f"{watch.url}/")
         with watch.page("manifest") as page:
             plant(project, {"static/css/app.css": "a{}"})
             assert watch.next("build")["release"] == release_of(project)
@@ -352,7 +355,7 @@ def test_a_signal_ends_the_command_too(project: Path, number: int, status: int, 
 
 
 def test_a_stubborn_command_is_ended(project: Path) -> None:
-    """It has five seconds, and no more."""
+    """It has three seconds, and no more."""
     ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     code = f"import signal, time, pathlib; {ignore}; pathlib.Path('on').touch(); time.sleep(60)"
     with Watching(project, "--", sys.executable, "-c", code) as watch:

@@ -20,7 +20,7 @@ from tests.site import clean_environment
 Event = dict[str, Any]
 
 _PATIENCE = 20.0  # seconds that anything may take on a busy machine
-QUIET = 0.8  # seconds without a word, after which nothing more is to come
+QUIET = 0.6  # seconds without a word, after which nothing more is to come
 
 
 class Watching:

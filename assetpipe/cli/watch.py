@@ -156,7 +156,7 @@ class Lines:
         self._say("note", message=text)
 
     def _say(self, event: str, **fields: object) -> None:
-        click.echo(json.dumps({"event": event, **fields}, ensure_ascii=False))
+        click.echo(json.dumps({"event": event, **fields}))
 
 
 def draft(**options: Any) -> dict[str, Any]:

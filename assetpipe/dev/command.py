@@ -12,7 +12,7 @@ from contextlib import suppress
 from assetpipe.errors import ConfigError
 
 _ON_ITS_OWN = 0.5  # seconds that a command has to end by itself, where it got the signal, too
-_GRACE = 5.0  # seconds between being asked to end and being ended
+_GRACE = 3.0  # seconds between being asked to end and being ended
 _POLL = 0.02  # seconds
 
 
@@ -32,13 +32,17 @@ class Command:
         self._environment = {**os.environ, **environment}
         self._process: subprocess.Popen[bytes] | None = None
 
+    def __bool__(self) -> bool:
+        """Say whether there is a program to run."""
+        return bool(self._arguments)
+
     def start(self) -> None:
         """Start the program, unless it has been started.
 
         Raises:
             ConfigError: there is no such program, or it cannot be run.
         """
-        if self._process is not None or not self._arguments:
+        if self._process is not None or not self:
             return
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own command line

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Self
 
-from assetpipe.errors import OutsideError
+from assetpipe.errors import AssetpipeError, OutsideError
 from assetpipe.live.messages import Change, State, Update
 from assetpipe.live.releases import difference
 from assetpipe.live.stream import Mode, Stream
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 PORT = 35729
 """Where it listens unless that is taken: the port that LiveReload registered with IANA."""
-
-
-_GLANCE = 0.1  # seconds between looks at whether to end
 
 
 class Pages:
@@ -59,14 +55,15 @@ class Pages:
         self.url = f"http://{name}:{self._server.server_port}"
 
     def __enter__(self) -> Self:
-        serve = partial(self._server.serve_forever, poll_interval=_GLANCE)
+        serve = self._server.serve_forever
         Thread(target=serve, name="assetpipe pages", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._sources.close()
         self._release.close()
-        self._server.shutdown()
+        # It looks whether to end now and then, and nobody waits for that.
+        Thread(target=self._server.shutdown, daemon=True).start()
         self._server.server_close()
 
     def show(self, out: Path, prefix: str) -> None:
@@ -97,7 +94,13 @@ class Pages:
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         app = None if environ["PATH_INFO"] in (EVENTS, SCRIPT) else self._preview
-        return (app or self._live)(environ, start_response)
+        try:
+            return (app or self._live)(environ, start_response)
+        except AssetpipeError as error:  # there is no release yet
+            body = str(error).encode()
+            fields = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
+            start_response("503 Service Unavailable", fields)
+            return [body]
 
 
 def _listen(app: WSGIApplication, host: str, port: int | None) -> WSGIServer:

@@ -38,6 +38,7 @@ DRAFT: Mapping[str, Any] = {"minify": False, "encodings": []}
 
 _IDLE = 1.0  # seconds without a change, after which there is time to tidy up
 _GLANCE = 0.25  # seconds between looks at the command beside it
+_REST = 1.0  # seconds between looks at whether there is time to tidy up
 _MOST_RELEASES = 16  # that this process made, before all but the last few are removed
 _KEPT_RELEASES = 4
 
@@ -180,7 +181,7 @@ class Watch:
         gc.freeze()
         is_tidy, last = False, time.monotonic()
         while (status := self._command.poll()) is None:
-            if self._watcher.wait(_GLANCE):
+            if self._watcher.wait(_GLANCE if self._command else _REST):
                 self._answer([*self._watcher.take()])
                 is_tidy, last = False, time.monotonic()
             elif not is_tidy and time.monotonic() - last > _IDLE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from threading import RLock
 from typing import TYPE_CHECKING, cast
 
 from assetpipe.names import split_suffix
@@ -26,6 +27,8 @@ _MODULES = {
     ".webmanifest": "assetpipe.kinds.webmanifest",
 }
 
+_LOADING = RLock()
+
 # By a file's base name, which says more than its suffix.
 _NAMED = {"manifest.json": "assetpipe.kinds.webmanifest"}
 
@@ -40,7 +43,9 @@ def module_for(name: str) -> str | None:
 def load(reference: str) -> Kind:
     """Return the kind that a module defines: ``module:NAME``, or ``module`` for its ``KIND``."""
     module, _, name = reference.partition(":")
-    kind: Kind = getattr(import_module(module), name or "KIND")
+    # Kinds import parts of each other: from two threads at once, each could wait for the other.
+    with _LOADING:
+        kind: Kind = getattr(import_module(module), name or "KIND")
     return kind
 
 
