@@ -218,6 +218,8 @@ def test_a_changed_configuration_is_taken_up(project: Path) -> None:
         assert "TOML" in watch.next("error")["error"]["message"]
         plant(project, {"assetpipe.toml": "pain = []\n"})
         assert "did you mean plain?" in watch.next("error")["error"]["hint"]
+        (project / "static/js/app.js").write_text("console.log( 2 );\n")
+        assert "did you mean plain?" in watch.next("error")["error"]["hint"]
         plant(project, {"admin/a.css": "a{}"})
         sources = '[[source]]\npath = "static"\n[[source]]\npath = "admin"\nprefix = "admin"\n'
         plant(project, {"assetpipe.toml": sources})

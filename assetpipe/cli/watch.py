@@ -94,8 +94,8 @@ class Terminal:
         warnings = f", {count} warning{'s' * (count != 1)}" if count else ""
         took = f"{rebuild.seconds * 1000:.0f} ms"
         what = _listed(rebuild.changed) if rebuild.changed else f"{release.totals.files} files"
-        self._say(f"{what} → release {release.id[:12]} in {took}{warnings}")
         print_warnings(rebuild.fresh)
+        self._say(f"{what} → release {release.id[:12]} in {took}{warnings}")
 
     def failed(self, error: AssetpipeError, changed: tuple[str, ...]) -> None:
         """Print why there is no new release."""

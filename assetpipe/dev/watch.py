@@ -140,6 +140,7 @@ class Watch:
         self._config = configure()
         self._scope = Scope(self._config, project)
         self._watcher = self._new_watcher()
+        self._is_misconfigured = False
         self._memory = Memory()
         self._files: releases.Files | None = None  # as pages know them
         self._needs: Mapping[str, str] = {}  # what compilers read, and how it was
@@ -232,8 +233,10 @@ class Watch:
             self._reporter.building(done, total)
 
         try:
-            if news.config:
+            if news.config or self._is_misconfigured:
+                self._is_misconfigured = True
                 self._reconfigure()
+                self._is_misconfigured = False
             return build(
                 self._config,
                 progress=progress,

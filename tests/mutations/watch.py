@@ -77,6 +77,13 @@ MUTATIONS = [
         "test_watch.py -k configuration",
     ),
     Mutation(
+        "a wrong configuration is forgotten",
+        "dev/watch.py",
+        "if news.config or self._is_misconfigured:",
+        "if news.config:",
+        "test_watch.py -k configuration",
+    ),
+    Mutation(
         "a first build without sources goes on",
         "dev/watch.py",
         "        if isinstance(outcome, ConfigError):\n            raise outcome\n",
