@@ -671,6 +671,7 @@ def test_the_first_page_does_not_wait_for_the_watch(
     assert not started or time.monotonic() - began > 0.4
     events = client.get(f"{EVENTS}&once=1", **THREADS)
     assert b'"state"' in events.data
+    time.sleep(0.1)
     assert len(started) == 1
 
 

@@ -20,6 +20,8 @@ from tests.site import clean_environment
 Event = dict[str, Any]
 
 _PATIENCE = 20.0  # seconds that anything may take on a busy machine
+# Ctrl-C may come between opening something and the block that closes it.
+WARNINGS = "error,ignore::ResourceWarning"
 QUIET = 0.6  # seconds without a word, after which nothing more is to come
 
 
@@ -52,7 +54,7 @@ class Watching:
         self.process = subprocess.Popen(
             [sys.executable, "-m", name, *rest, "--json", *given, *arguments],
             cwd=folder,
-            env=clean_environment() | dict(environment or {}),
+            env=clean_environment() | {"PYTHONWARNINGS": WARNINGS} | dict(environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",

@@ -16,7 +16,7 @@ MUTATIONS = [
         "build/memory.py",
         "        records.save(cache, left.config, left.state)\n",
         "",
-        "test_incremental.py",
+        "test_memory.py -k next_process",
     ),
     Mutation(
         "a build with a memory looks for changes first",

@@ -67,13 +67,6 @@ MUTATIONS = [
         "test_watcher.py -k without_a_quiet",
     ),
     Mutation(
-        "watcher looks twice at sources that compilers read",
-        "live/watcher.py",
-        "path for path in named if self._tree.is_ignored(path)",
-        "path for path in named",
-        "test_watcher.py -k sources_too",
-    ),
-    Mutation(
         "tree takes a touch for a change",
         "live/tree.py",
         "        return known.digest != now.digest",
