@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Self
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 PORT = 35729
 """Where it listens unless that is taken: the port that LiveReload registered with IANA."""
+
+_GLANCE = 5.0  # seconds between looks at whether to end, for which nobody waits
 
 
 class Pages:
@@ -55,7 +58,7 @@ class Pages:
         self.url = f"http://{name}:{self._server.server_port}"
 
     def __enter__(self) -> Self:
-        serve = self._server.serve_forever
+        serve = partial(self._server.serve_forever, poll_interval=_GLANCE)
         Thread(target=serve, name="assetpipe pages", daemon=True).start()
         return self
 

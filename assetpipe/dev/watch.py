@@ -38,7 +38,7 @@ DRAFT: Mapping[str, Any] = {"minify": False, "encodings": []}
 
 _IDLE = 1.0  # seconds without a change, after which there is time to tidy up
 _GLANCE = 0.25  # seconds between looks at the command beside it
-_REST = 1.0  # seconds between looks at whether there is time to tidy up
+_REST = 5.0  # seconds in which Ctrl-C is heard on every system
 _MOST_RELEASES = 16  # that this process made, before all but the last few are removed
 _KEPT_RELEASES = 4
 
@@ -182,7 +182,7 @@ class Watch:
         gc.freeze()
         is_tidy, last = False, time.monotonic()
         while (status := self._command.poll()) is None:
-            if self._watcher.wait(_GLANCE if self._command else _REST):
+            if self._watcher.wait(self._patience(is_tidy=is_tidy)):
                 self._answer([*self._watcher.take()])
                 is_tidy, last = False, time.monotonic()
             elif not is_tidy and time.monotonic() - last > _IDLE:
@@ -191,6 +191,12 @@ class Watch:
                 self._look_back()
                 is_tidy = True
         return status
+
+    def _patience(self, *, is_tidy: bool) -> float:
+        """Return how long to wait for a change, in seconds."""
+        if self._command:
+            return _GLANCE
+        return _REST if is_tidy else _IDLE
 
     def _begin(self) -> None:
         """Build for the first time."""

@@ -36,7 +36,7 @@ _logger = logging.getLogger("assetpipe")
 
 _QUIET = 0.05  # seconds without an event that end a window
 _LONGEST = 0.5  # seconds after which a window ends all the same
-_TICK = 0.5  # seconds between looks at what the system does not tell of
+_TICK = 1.0  # seconds between looks at what the system does not tell of
 _TICK_SHARE = 2000  # times what such a look takes, at least, lie between two
 _POLL = 0.25  # seconds between looks at everything, where the system tells nothing
 _POLL_SHARE = 20
@@ -82,7 +82,7 @@ class Watcher:
         folders: what is watched; they need not be there.
         ignored: says of a name below its folder whether it is left out.
         exclude: folders never to enter.
-        files: gives the paths of single files to look at every half second.
+        files: gives the paths of single files to look at every second.
         poll: look at everything again and again, instead of having the system tell.
         heard: is told of what changed, in the watcher's thread.
         note: is told, once, why everything has to be looked at again and again.
