@@ -229,6 +229,17 @@ def test_a_changed_configuration_is_taken_up(project: Path) -> None:
         assert watch.next("build")["changed"] == ["admin/a.css"]
 
 
+def test_a_configuration_among_the_sources_counts(project: Path) -> None:
+    """Where the project itself is the source folder."""
+    project = project / "static"
+    plant(project, {"assetpipe.toml": 'source = "."\nout = "../out"\nignore = ["*.toml"]\n'})
+    with Watching(project) as watch:
+        plant(project, {"assetpipe.toml": 'source = "."\nout = "../out"\nplain = ["js/*"]\n'})
+        watch.next("build")
+        assert "js/app.js" in assets(project.parent / "out")
+        assert assets(project.parent / "out")["js/app.js"]["file"] == "js/app.js"
+
+
 def test_a_source_folder_may_go_and_come_back(project: Path) -> None:
     """As between two branches of which one has no such folder."""
     with Watching(project) as watch:
@@ -356,14 +367,14 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "status", "heard"),
+    ("number", "status"),
     [
-        pytest.param(signal.SIGINT, 0, signal.SIGTERM, id="Ctrl-C to the watch alone"),
-        pytest.param(signal.SIGTERM, 128 + signal.SIGTERM, signal.SIGTERM, id="SIGTERM"),
-        pytest.param(signal.SIGHUP, 128 + signal.SIGHUP, signal.SIGHUP, id="SIGHUP"),
+        pytest.param(signal.SIGINT, 0, id="Ctrl-C to the watch alone"),
+        pytest.param(signal.SIGTERM, 128 + signal.SIGTERM, id="SIGTERM"),
+        pytest.param(signal.SIGHUP, 128 + signal.SIGHUP, id="SIGHUP"),
     ],
 )
-def test_a_signal_ends_the_command_too(project: Path, number: int, status: int, heard: int) -> None:
+def test_a_signal_ends_the_command_too(project: Path, number: int, status: int) -> None:
     """It is told where the watch listens, and is never outlived."""
     (project / "child.py").write_text(CHILD)
     with Watching(project, "--", sys.executable, "child.py", "7", "60") as watch:
@@ -371,7 +382,7 @@ def test_a_signal_ends_the_command_too(project: Path, number: int, status: int, 
         wait_for((project / "started").read_text)
         assert (project / "started").read_text() == watch.url
         assert watch.stop(number) == status
-    assert int((project / "ended").read_text()) == heard
+    assert int((project / "ended").read_text()) == signal.SIGTERM
 
 
 def test_a_stubborn_command_is_ended(project: Path) -> None:

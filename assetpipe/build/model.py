@@ -59,6 +59,11 @@ class Input(NamedTuple):
     notes: tuple[Note, ...] = ()
 
 
+def printable(text: str) -> str:
+    """Return a text in which nothing commands the terminal, whatever a file or its name holds."""
+    return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A warning or error about the input.
@@ -86,8 +91,7 @@ class Problem:
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" + (f"; {self.hint}" if self.hint else "")
-        # What stands in a file must not command the terminal.
-        return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
+        return printable(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ import signal
 from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from assetpipe.build import Config, load_config
+from assetpipe.build.model import printable
 from assetpipe.cli.build import build_options, settings
 from assetpipe.cli.report import (
     Bar,
@@ -182,33 +182,29 @@ def run_watch(
     Raises:
         AssetpipeError: the configuration is wrong, or the port is taken.
     """
+    context = click.get_current_context()
     if not poll:
         need("watchdog", feature="watching", extra="watch")
     from assetpipe.dev.command import Command  # which builds alone do without
     from assetpipe.dev.pages import Pages
     from assetpipe.dev.watch import Ended, Watch
 
-    def end(number: int, _frame: FrameType | None) -> NoReturn:
-        raise Ended(number)
-
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), end)
     reporter = Lines() if in_json else Terminal(quiet=quiet)
     pages = Pages(host=host, port=port)
-    command = click.get_current_context().meta[_COMMAND]
-    beside = Command(command, {"ASSETPIPE_WATCH": pages.url})
+    beside = Command(context.meta[_COMMAND], {"ASSETPIPE_WATCH": pages.url})
+    watch = Watch(configure, project, reporter, pages, beside, poll=poll)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, _frame: watch.end(number))
     try:
-        return Watch(configure, project, reporter, pages, beside, poll=poll).run()
-    except KeyboardInterrupt:
-        return 0
+        return watch.run()
     except Ended as ended:
-        return 128 + ended.number
+        return 0 if ended.number == signal.SIGINT else 128 + ended.number
 
 
 def _listed(names: tuple[str, ...]) -> str:
     shown, more = names[:_SHOWN_NAMES], len(names) - _SHOWN_NAMES
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    return printable(", ".join(shown)) + (f" and {more} more" if more > 0 else "")
 
 
 @click.command(name="watch", cls=Accompanied, short_help="Build again whenever something changes.")
@@ -231,9 +227,10 @@ def watch_command(
     --debug.
     """
     flags = draft(**options) | {"source": list(source) or None}
+    project = Path.cwd()
     status = run_watch(
-        lambda: load_config(Path.cwd(), os.environ, flags),
-        Path.cwd(),
+        lambda: load_config(project, os.environ, flags),
+        project,
         poll=poll,
         host=host,
         port=port,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 from assetpipe.errors import ConfigError
 
@@ -60,24 +58,26 @@ class Command:
         status = None if self._process is None else self._process.poll()
         return status if status is None or status >= 0 else 128 - status
 
-    def stop(self, number: int) -> int | None:
-        """End the program by a signal that this process got; return its exit status.
+    def stop(self, *, is_told: bool) -> None:
+        """End the program, by SIGTERM and then by force; a second signal ends it at once.
 
-        A second Ctrl-C while it takes its time ends it at once.
+        Not by the signal that this process got: what does not know that one would end without
+        ending those that it has started.
+
+        Args:
+            is_told: Ctrl-C has reached it, too, so it may end by itself.
         """
         process = self._process
         if process is None:
-            return None
+            return
         try:
-            if number != signal.SIGINT or not self._ends_within(_ON_ITS_OWN):
-                with suppress(ProcessLookupError):
-                    process.send_signal(signal.SIGTERM if number == signal.SIGINT else number)
+            if not (is_told and self._ends_within(_ON_ITS_OWN)):
+                process.terminate()
                 if not self._ends_within(_GRACE):
                     process.kill()
         except KeyboardInterrupt:
             process.kill()
         process.wait()
-        return self.poll()
 
     def _ends_within(self, seconds: float) -> bool:
         end = time.monotonic() + seconds

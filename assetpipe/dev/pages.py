@@ -55,7 +55,7 @@ class Pages:
         self._preview: WSGIApplication | None = None
         self._server = _listen(self._answer, host, port)
         name = "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104
-        self.url = f"http://{name}:{self._server.server_port}"
+        self.url = f"http://{f'[{name}]' if ':' in name else name}:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         serve = partial(self._server.serve_forever, poll_interval=_GLANCE)

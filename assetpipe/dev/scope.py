@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,9 +41,11 @@ class Scope:
     Args:
         config: the configuration.
         project: the folder with the configuration file.
+        needs: returns the paths of other files that a build reads.
     """
 
-    def __init__(self, config: Config, project: Path) -> None:
+    def __init__(self, config: Config, project: Path, needs: Callable[[], Container[str]]) -> None:
+        self._needs = needs
         self._roots = [(_folder(root.path), root.prefix) for root in config.roots]
         self._pages = [_folder(path) for path in config.reload]
         self.config_files = tuple(str(project / name) for name in CONFIG_FILES)
@@ -56,17 +58,18 @@ class Scope:
         pages = config = build = False
         for each in changed:
             root = next((r for r in self._roots if each.path.startswith(r[0])), None)
-            if root is not None:
+            if each.path in self.config_files:
+                names.append(place_of(each.path))
+                config = build = True
+            elif root is not None:
                 names.append(f"{root[1]}/{each.name}" if root[1] else each.name)
                 sources += _told(each)
                 build = True
-                continue
-            names.append(place_of(each.path))
-            if any(each.path.startswith(folder) for folder in self._pages):
-                pages = True
             else:
-                config |= each.path in self.config_files
-                build = True
+                names.append(place_of(each.path))
+                is_page = any(each.path.startswith(folder) for folder in self._pages)
+                pages |= is_page
+                build |= not is_page or each.path in self._needs()
         return News(tuple(sorted(names)), tuple(sources), pages, config, build)
 
 

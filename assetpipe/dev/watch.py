@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from assetpipe.build import Config, Memory, Problem, Release, build
 from assetpipe.build.cache import Cache, opened
@@ -29,9 +29,9 @@ from assetpipe.dev.scope import News, Scope
 from assetpipe.errors import AssetpipeError, ConfigError
 from assetpipe.globs import DEFAULT_IGNORE, matcher
 from assetpipe.live import releases
-from assetpipe.live.messages import Fault, State
+from assetpipe.live.messages import Fault, State, Update
 from assetpipe.live.watcher import Changed, Watcher
-from assetpipe.manifest import FILE_NAME
+from assetpipe.manifest import FILE_NAME, HISTORY, load
 
 DRAFT: Mapping[str, Any] = {"minify": False, "encodings": []}
 """What the development profile sets, unless flags say otherwise."""
@@ -43,8 +43,8 @@ _MOST_RELEASES = 16  # that this process made, before all but the last few are r
 _KEPT_RELEASES = 4
 
 
-class Ended(BaseException):
-    """A signal wants the process to end.
+class Ended(KeyboardInterrupt):
+    """A signal wants the process to end, Ctrl-C among them.
 
     Attributes:
         number: of the signal.
@@ -138,7 +138,7 @@ class Watch:
         self._command = command
         self._poll = poll
         self._config = configure()
-        self._scope = Scope(self._config, project)
+        self._scope = Scope(self._config, project, lambda: self._needs)
         self._watcher = self._new_watcher()
         self._is_misconfigured = False
         self._memory = Memory()
@@ -146,7 +146,19 @@ class Watch:
         self._needs: Mapping[str, str] = {}  # what compilers read, and how it was
         self._missed: frozenset[tuple[str, str]] = frozenset()
         self._release: Release | None = None
+        self._shown = ""  # id of the release that pages know
+        self._there: frozenset[str] = frozenset()  # ids of releases of others
         self._made: list[str] = []
+        self._ended = 0  # the signal that came
+
+    def end(self, number: int) -> NoReturn:
+        """End the run from a handler of signals; what is raised there may be lost.
+
+        Raises:
+            Ended: always.
+        """
+        self._ended = number
+        raise Ended(number)
 
     def run(self) -> int:
         """Watch until the command ends; return its exit status.
@@ -154,16 +166,15 @@ class Watch:
         Raises:
             ConfigError: there is nothing to watch, or the command cannot be started.
             Ended: a signal came; the command has ended, too.
-            KeyboardInterrupt: as ``Ended``.
         """
         try:
             with self._pages, announced(self._config, self._pages.url):
                 return self._run()
-        except KeyboardInterrupt:
-            self._command.stop(signal.SIGINT)
+        except Ended as ended:
+            self._command.stop(is_told=ended.number == signal.SIGINT)
             raise
-        except BaseException as error:
-            self._command.stop(error.number if isinstance(error, Ended) else signal.SIGTERM)
+        except BaseException:
+            self._command.stop(is_told=False)
             raise
         finally:
             self._watcher.stop()
@@ -171,8 +182,8 @@ class Watch:
                 self._save()
 
     def _run(self) -> int:
-        self._pages.show(self._config.out, self._config.public_path)
-        if (self._config.out / FILE_NAME).exists():
+        self._show()
+        if self._shown:
             self._command.start()  # it takes longer than the build, and has a release to show
         self._reporter.listening(self._pages.url)
         self._watcher.start()
@@ -182,6 +193,8 @@ class Watch:
         gc.freeze()
         is_tidy, last = False, time.monotonic()
         while (status := self._command.poll()) is None:
+            if self._ended:
+                raise Ended(self._ended)
             if self._watcher.wait(self._patience(is_tidy=is_tidy)):
                 self._answer([*self._watcher.take()])
                 is_tidy, last = False, time.monotonic()
@@ -219,7 +232,7 @@ class Watch:
             # More changed meanwhile; or what is wrong is that half of it is still to come.
             self._watcher.settle()
             more = self._watcher.take()
-            if more:
+            if more or isinstance(outcome, _OutdatedError):
                 news = self._scope.read([*changed, *more])
                 outcome = self._attempt(news, may_end=False)
         self._finish(outcome, news.names, started)
@@ -254,18 +267,22 @@ class Watch:
 
     def _announce(self, release: Release, names: tuple[str, ...], seconds: float) -> None:
         last, self._release = self._release, release
-        if not self._memory.is_empty:
-            before, self._files = self._files, self._memory.files()
-            self._needs = self._memory.needs()
-            if before is not None and (last is None or release.id != last.id):
-                self._pages.released(releases.update(before, self._files, release.id))
+        before, self._files = self._files, self._memory.files()
+        self._needs = self._memory.needs()
+        if self._shown not in ("", release.id):
+            self._pages.released(
+                releases.update(before, self._files, release.id)
+                if before is not None
+                else releases.difference(self._config.out, self._shown, release.id)
+                or Update((), release.id, is_reload=True)
+            )
+        self._shown = release.id
         self._pages.tell(State(release.id, (), tuple(map(str, release.warnings))))
         known = frozenset(last.warnings) if last else frozenset()
         fresh = tuple(each for each in release.warnings if each not in known)
         self._reporter.built(Rebuild(names, release, self._config, seconds, fresh))
-        if release.id in self._made:
-            self._made.remove(release.id)
-        self._made.append(release.id)
+        if release.id not in self._there:
+            self._made = [*(each for each in self._made if each != release.id), release.id]
 
     def _fail(self, error: AssetpipeError, names: tuple[str, ...]) -> None:
         release = self._release
@@ -306,12 +323,23 @@ class Watch:
         if config == self._config:
             return
         self._config, last = config, self._config
-        self._scope = Scope(config, self._project)
-        self._pages.show(config.out, config.public_path)
+        self._scope = Scope(config, self._project, lambda: self._needs)
+        if config.out != last.out or config.public_path != last.public_path:
+            self._show()
         if _watched(config) != _watched(last):
             self._watcher.stop()
             self._watcher = self._new_watcher()
             self._watcher.start()
+
+    def _show(self) -> None:
+        """Show what is in the output folder, and say which release that is."""
+        out = self._config.out
+        self._pages.show(out, self._config.public_path)
+        self._shown, self._made, self._files = "", [], None
+        self._there = frozenset(path.stem for path in (out / HISTORY).glob("*.json"))
+        with suppress(AssetpipeError):
+            self._shown = load(out / FILE_NAME).release
+            self._pages.tell(State(self._shown))
 
     def _look_back(self) -> None:
         """Build again if what compilers read was changed before it could be watched."""
@@ -341,10 +369,10 @@ class Watch:
     def _tidy(self) -> None:
         self._save()
         if len(self._made) > _MOST_RELEASES:
-            old, self._made = self._made[:-_KEPT_RELEASES], self._made[-_KEPT_RELEASES:]
             output = Output(self._config.out)
             with output.locked(self._config.lock_timeout, self._reporter.waiting, discard=False):
-                output.forget(old)
+                output.forget(self._made[:-_KEPT_RELEASES])
+            self._made = self._made[-_KEPT_RELEASES:]
         gc.collect()
 
 

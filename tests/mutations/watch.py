@@ -93,8 +93,8 @@ MUTATIONS = [
     Mutation(
         "pages are not told of a release",
         "dev/watch.py",
-        "                self._pages.released(releases.update(before, self._files, release.id))\n",
-        "                pass\n",
+        "            self._pages.released(\n",
+        "            str(\n",
         "test_watch.py -k hear_of_sources",
     ),
     Mutation(
@@ -114,8 +114,8 @@ MUTATIONS = [
     Mutation(
         "templates are built",
         "dev/scope.py",
-        "                pages = True\n",
-        "                pages = build = True\n",
+        "build |= not is_page or",
+        "build |= True or",
         "test_watch.py -k templates",
     ),
     Mutation(
@@ -164,16 +164,16 @@ MUTATIONS = [
     Mutation(
         "the command outlives the watch",
         "dev/watch.py",
-        "            self._command.stop(error.number if isinstance(error, Ended) else signal.SIGTERM)\n",
+        "            self._command.stop(is_told=ended.number == signal.SIGINT)\n",
         "",
         "test_watch.py -k ends_the_command",
     ),
     Mutation(
-        "another signal is passed on",
-        "dev/command.py",
-        "signal.SIGTERM if number == signal.SIGINT else number",
-        "signal.SIGTERM",
-        "test_watch.py -k ends_the_command",
+        "a configuration among the sources is one of them",
+        "dev/scope.py",
+        "            if each.path in self.config_files:",
+        "            if root is None and each.path in self.config_files:",
+        "test_watch.py -k among_the_sources",
     ),
     Mutation(
         "a command that takes its time stays",
