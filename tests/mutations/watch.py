@@ -135,7 +135,7 @@ MUTATIONS = [
     Mutation(
         "old releases stay for ever",
         "dev/watch.py",
-        "                output.forget(old)\n",
+        "                output.forget(self._made[:-_KEPT_RELEASES])\n",
         "                pass\n",
         "test_watch.py -k nobody_needs",
     ),
@@ -192,8 +192,8 @@ MUTATIONS = [
     Mutation(
         "the command knows no address",
         "cli/watch.py",
-        'beside = Command(command, {"ASSETPIPE_WATCH": pages.url})',
-        "beside = Command(command, {})",
+        '{"ASSETPIPE_WATCH": pages.url}',
+        "{}",
         "test_watch.py -k ends_the_command",
     ),
     Mutation(
