@@ -196,7 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
         site = self.at
         target = urlsplit(self.path)
         path = unquote(target.path)
-        site.requests.append(self.path)
+        if self.path != "/favicon.ico":  # which Chromium asks for when it likes
+            site.requests.append(self.path)
         if path.endswith("/events"):
             query = {name: values[0] for name, values in parse_qs(target.query).items()}
             self._stream(query)
