@@ -38,6 +38,7 @@ _QUIET = 0.05  # seconds without an event that end a window
 _LONGEST = 0.5  # seconds after which a window ends all the same
 _TICK = 1.0  # seconds between looks at what the system does not tell of
 _TICK_SHARE = 2000  # times what such a look takes, at least, lie between two
+_TICK_MOST = 3.0  # seconds, as a look may take long because the machine is busy
 _POLL = 0.25  # seconds between looks at everything, where the system tells nothing
 _POLL_SHARE = 20
 _FLOOD = 1000  # events in one window, after which some may have been lost
@@ -307,7 +308,7 @@ class Watcher:
                 self._died_at = started
                 self._is_anew = True
         took = time.monotonic() - started
-        self._tick_at = started + max(_TICK, _TICK_SHARE * took)
+        self._tick_at = started + max(_TICK, min(_TICK_SHARE * took, _TICK_MOST))
 
     def _look_for_singles(self) -> None:
         """Find out what single files there are that are not in the folders anyway."""
