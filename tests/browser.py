@@ -59,4 +59,8 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     """Return a tab."""
-    return context.new_page()
+    page = context.new_page()
+    # Whoever waits for a message has Playwright's driver listen only then, without knowing when it
+    # does: so it listens from the start.
+    page.on("console", lambda _: None)
+    return page

@@ -211,7 +211,16 @@ def test_a_plugin_that_cannot_be_used_is_named(
     assert str(raised.value.where).startswith(("one ", "two "))
 
 
-@pytest.mark.parametrize("line", ["raise ValueError('odd')", "return 1 / 0"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "raise ValueError('odd')",
+        "return 1 / 0",
+        "return data",
+        "return Compiled(data.decode())",
+        "return Compiled(data, None)",
+    ],
+)
 def test_a_compiler_that_fails_is_an_error_about_the_file(
     tmp_path: Path, install: Install, line: str
 ) -> None:

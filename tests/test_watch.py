@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -319,24 +320,31 @@ def test_half_a_save_is_no_error(project: Path) -> None:
         assert watch.rest() == []
 
 
-def test_what_a_compiler_reads_is_watched(project: Path) -> None:
-    """Wherever it lies: a plug-in tells which files it has read."""
-    pytest.importorskip("sass", reason="the package libsass is not installed")
-    plugin = Path(__file__).parent / "example_plugin" / "assetpipe_scss.py"
+def install(project: Path, name: str, text: str) -> dict[str, str]:
+    """Install a kind of this name; return the environment in which it is found."""
     packages = plant(
         project / "packages",
         {
-            "assetpipe_scss.py": plugin.read_text(),
-            "assetpipe_scss-1.dist-info/METADATA": "Name: assetpipe_scss\nVersion: 1\n",
-            "assetpipe_scss-1.dist-info/entry_points.txt": (
-                "[assetpipe.kinds]\nscss = assetpipe_scss\n"
+            f"assetpipe_{name}.py": text,
+            f"assetpipe_{name}-1.dist-info/METADATA": f"Name: assetpipe_{name}\nVersion: 1\n",
+            f"assetpipe_{name}-1.dist-info/entry_points.txt": (
+                f"[assetpipe.kinds]\n{name} = assetpipe_{name}\n"
             ),
         },
     )
+    return {"PYTHONPATH": os.pathsep.join([str(packages), str(CODE)])}
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_a_compiler_reads_is_watched(project: Path, broken: bool) -> None:
+    """Wherever it lies: a plug-in tells which files it has read, or where it found an error."""
+    pytest.importorskip("sass", reason="the package libsass is not installed")
+    plugin = Path(__file__).parent / "example_plugin" / "assetpipe_scss.py"
+    environment = install(project, "scss", plugin.read_text())
     plant(project, {"static/style.scss": "@import '../shared/colors';\na { color: $ink }\n"})
-    plant(project, {"shared/_colors.scss": "$ink: red;\n"})
-    path = os.pathsep.join([str(packages), str(CODE)])
-    with Watching(project, environment={"PYTHONPATH": path}) as watch:
+    plant(project, {"shared/_colors.scss": "$ink: ;\n" if broken else "$ink: red;\n"})
+    with Watching(project, environment=environment) as watch:
+        assert watch.first["event"] == ("error" if broken else "build")
         (project / "shared/_colors.scss").write_text("$ink: blue;\n")
         assert watch.next("build")["changed"] == ["shared/_colors.scss"]
         time.sleep(1.5)
@@ -344,6 +352,41 @@ def test_what_a_compiler_reads_is_watched(project: Path) -> None:
         assert watch.next("build")["changed"] == ["shared/_colors.scss"]
     style = project / OUT / assets(project / OUT)["style.css"]["file"]
     assert "navy" in style.read_text()
+
+
+SLOW = """
+import pathlib, time
+from assetpipe.kinds.model import Compiled
+class Slow:
+    name, produces = "slow", ".css"
+    version = lambda self: "1"
+    is_partial = lambda self, name: False
+    def compile(self, path, data):
+        pathlib.Path("compiling").touch()
+        while data and pathlib.Path("compiling").exists():
+            time.sleep(0.01)
+        return Compiled(data)
+KIND = Slow()
+"""
+
+
+def test_a_file_that_comes_and_goes_is_not_built(project: Path) -> None:
+    """A temporary file that nobody knows by its name; here while another file is built."""
+    plant(project, {"static/app.slow": ""})
+    flag, temporary = project / "compiling", project / "static/fnq27"
+    with Watching(project, environment=install(project, "slow", SLOW)) as watch:
+        flag.unlink()
+        (project / "static/app.slow").write_text("a{}")
+        wait_for(flag.exists)
+        temporary.touch()
+        time.sleep(0.3)
+        temporary.unlink()
+        time.sleep(0.3)
+        flag.unlink()
+        assert watch.next("build")["changed"] == ["app.slow"]
+        temporary.write_text("temporary")
+        temporary.unlink()
+        assert watch.rest() == []
 
 
 CHILD = """
@@ -442,6 +485,26 @@ def test_two_watches_have_two_ports(project: Path, tmp_path: Path) -> None:
         Watching(other, port=None) as two,
     ):
         assert one.url != two.url
+
+
+def test_where_a_watch_listens_is_written_down_again(project: Path) -> None:
+    """When the cache was removed, or another watch of the project has ended."""
+    place = project / ".assetpipe_cache/watch.json"
+
+    def said() -> str:
+        with suppress(OSError):
+            return str(json.loads(place.read_text())["url"])
+        return ""
+
+    with Watching(project) as one:
+        with Watching(project, "-o", "other") as two:
+            assert said() == two.url
+        assert said() == ""
+        (project / "static/js/app.js").write_text("1")
+        wait_for(lambda: said() == one.url)
+        shutil.rmtree(place.parent)
+        (project / "static/js/app.js").write_text("2")
+        wait_for(lambda: said() == one.url)
 
 
 @pytest.fixture

@@ -370,11 +370,7 @@ class TestTime:
             monkeypatch.setattr(module, "_LONGEST", LONG)
             yield listener
 
-    @pytest.mark.parametrize(
-        "save",
-        [save for style, save in SAVES.items() if style != "deleted and made"],
-        ids=[style for style in SAVES if style != "deleted and made"],
-    )
+    @pytest.mark.parametrize("save", SAVES.values(), ids=SAVES)
     def test_a_finished_write_is_told_at_once(
         self, root: Path, listener: Listener, save: Save
     ) -> None:
@@ -382,8 +378,8 @@ class TestTime:
         save(root / "a.css", b"new{}")
         wait_for(lambda: listener.calls)
         assert listener.watcher.pending
-        if listener.names == {"a.css"}:
-            assert listener.believed["a.css"] in {b"new{}", b"ne"}
+        assert listener.names == {"a.css"}
+        assert listener.believed["a.css"] in {b"new{}", b"ne"}
 
     @pytest.mark.parametrize(
         "deed",
@@ -391,6 +387,7 @@ class TestTime:
             pytest.param(lambda root: (root / "a.css").unlink(), id="deleted"),
             pytest.param(lambda root: (root / "a.css").write_bytes(b""), id="emptied"),
             pytest.param(lambda root: (root / "n.css").touch(), id="made empty"),
+            pytest.param(lambda root: (root / "n.css").write_text("n"), id="new"),
             pytest.param(lambda root: (root / "d").rename(root / "z"), id="a folder renamed"),
             pytest.param(lambda root: os.utime(root / "a.css"), id="touched"),
             pytest.param(
@@ -426,6 +423,25 @@ class TestTime:
         assert listener.watcher.wait(PATIENCE)
         assert [each.name for each in listener.watcher.take()] == ["b.js"]
         assert [[each.name for each in call] for call in listener.calls] == [["a.css"]]
+
+
+def test_what_came_and_went_is_known_as_such(root: Path) -> None:
+    """Between two times that somebody takes what changed."""
+    with Listener(root) as listener:
+        listener.learns()
+        listener.watcher.take()
+        for name, fate in (("n.css", (True, True)), ("a.css", (True, False))):
+            (root / name).write_text("1")
+            listener.hears(name)
+            (root / name).unlink()
+            listener.hears(name)
+            (taken,) = listener.watcher.take()
+            assert (taken.name, taken.removed, taken.is_new) == (name, *fate)
+        for text in ("1", "2"):
+            (root / "a.css").write_text(text)
+            listener.hears("a.css")
+        (taken,) = listener.watcher.take()
+        assert (taken.removed, taken.is_new) == (False, True)
 
 
 def test_what_comes_together_is_told_together(root: Path) -> None:
@@ -637,10 +653,20 @@ class TestGaps:
             wait_for(lambda: listener.names == {"a.css", "b.js"})
             assert time.monotonic() - started < 0.4
 
-    def test_threads_that_die(self, root: Path) -> None:
-        """What watchdog's errors leave is noticed, and watched anew."""
+    @pytest.mark.parametrize("slowly", [0, 0.05])
+    def test_threads_that_die(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, slowly: float
+    ) -> None:
+        """What watchdog's errors leave is noticed, and watched anew; however long that takes."""
         from watchdog.observers.api import EventEmitter
 
+        scan = Tree.scan
+
+        def scan_slowly(tree: Tree, emptied: set[str] | None = None) -> list[Changed]:
+            time.sleep(slowly)
+            return scan(tree, emptied)
+
+        monkeypatch.setattr(Tree, "scan", scan_slowly)
         with Listener(root) as listener:
             listener.learns()
             emitters = [one for one in threading.enumerate() if isinstance(one, EventEmitter)]
@@ -789,6 +815,25 @@ class TestSingleFiles:
             listener.hears("assetpipe.toml")
             changed = {each.path: each.removed for each in listener.watcher.take()}
             assert changed == {str(config): True, str(other): False}
+
+    def test_in_mid_save(
+        self, root: Path, tmp_path: Path, poll: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One that is found empty is looked at again."""
+        monkeypatch.setattr(module, "_QUIET", 0.2)
+        other = tmp_path / "other.scss"
+        other.write_text("other")
+        with Listener(root, poll=poll, files=lambda: [str(other)]) as listener:
+            for number in range(10):
+                time.sleep(0.09)
+                other.write_text("")
+                time.sleep(0.005)
+                other.write_text(f"saved {number}")
+                wait_for(lambda number=number: listener.calls)  # type: ignore[misc]
+                assert listener.believed["other.scss"] == b"saved %d" % number
+                listener.calls.clear()
+            other.write_text("")
+            listener.hears("other.scss")
 
     def test_that_are_named_later(self, root: Path, tmp_path: Path, poll: bool) -> None:
         """From then on they are looked at; that they are there is no change."""

@@ -52,11 +52,13 @@ class Scope:
         self.folders = tuple(dict.fromkeys([*(r.path for r in config.roots), *config.reload]))
 
     def read(self, changed: Iterable[Changed]) -> News:
-        """Return what changes mean."""
+        """Return what changes mean; what came and went means nothing."""
         names: list[str] = []
         sources: list[Change] = []
         pages = config = build = False
         for each in changed:
+            if each.is_new and each.removed:
+                continue
             root = next((r for r in self._roots if each.path.startswith(r[0])), None)
             if each.path in self.config_files:
                 names.append(place_of(each.path))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ from assetpipe.build.cache import Cache, opened
 from assetpipe.build.config import MIB
 from assetpipe.build.output import Output
 from assetpipe.build.sources import seen
-from assetpipe.dev.address import announced
+from assetpipe.dev.address import Notice
 from assetpipe.dev.command import Command
 from assetpipe.dev.pages import Pages
 from assetpipe.dev.scope import News, Scope
@@ -30,7 +31,7 @@ from assetpipe.errors import AssetpipeError, ConfigError
 from assetpipe.globs import DEFAULT_IGNORE, matcher
 from assetpipe.live import releases
 from assetpipe.live.messages import Fault, State, Update
-from assetpipe.live.watcher import Changed, Watcher
+from assetpipe.live.watcher import Changed, Watcher, merge
 from assetpipe.manifest import FILE_NAME, HISTORY, load
 
 DRAFT: Mapping[str, Any] = {"minify": False, "encodings": []}
@@ -41,6 +42,7 @@ _GLANCE = 0.25  # seconds between looks at the command beside it
 _REST = 5.0  # seconds in which Ctrl-C is heard on every system
 _MOST_RELEASES = 16  # that this process made, before all but the last few are removed
 _KEPT_RELEASES = 4
+_PLACE = re.compile(r"(:\d+)+\Z")
 
 
 class Ended(KeyboardInterrupt):
@@ -140,6 +142,7 @@ class Watch:
         self._config = configure()
         self._scope = Scope(self._config, project, lambda: self._needs)
         self._watcher = self._new_watcher()
+        self._notice = Notice()
         self._is_misconfigured = False
         self._memory = Memory()
         self._files: releases.Files | None = None  # as pages know them
@@ -168,7 +171,7 @@ class Watch:
             Ended: a signal came; the command has ended, too.
         """
         try:
-            with self._pages, announced(self._config, self._pages.url):
+            with self._pages:
                 return self._run()
         except Ended as ended:
             self._command.stop(is_told=ended.number == signal.SIGINT)
@@ -178,10 +181,12 @@ class Watch:
             raise
         finally:
             self._watcher.stop()
+            self._notice.remove()
             with suppress(AssetpipeError):
                 self._save()
 
     def _run(self) -> int:
+        self._notice.put(self._pages.url, self._config)
         self._show()
         if self._shown:
             self._command.start()  # it takes longer than the build, and has a release to show
@@ -224,8 +229,9 @@ class Watch:
         """Build what changed, once, and tell what came of it."""
         started = time.perf_counter()
         news = self._scope.read(changed)
-        if changed and not news.build:
-            self._reporter.reloaded(news.names)
+        if not news.build:
+            if news.names:
+                self._reporter.reloaded(news.names)
             return
         outcome = self._attempt(news, may_end=True)
         if not isinstance(outcome, Release):
@@ -233,7 +239,10 @@ class Watch:
             self._watcher.settle()
             more = self._watcher.take()
             if more or isinstance(outcome, _OutdatedError):
-                news = self._scope.read([*changed, *more])
+                merge(everything := {each.path: each for each in changed}, more)
+                news = self._scope.read(everything.values())
+                if not news.build:
+                    return  # it was nothing but a file that came and went
                 outcome = self._attempt(news, may_end=False)
         self._finish(outcome, news.names, started)
 
@@ -290,6 +299,9 @@ class Watch:
         warnings = tuple(map(str, release.warnings)) if release else ()
         self._pages.tell(State(release.id if release else None, (fault,), warnings))
         self._reporter.failed(error, names)
+        file = os.path.abspath(_PLACE.sub("", fault.where))
+        if os.path.isfile(file):  # a compiler may have read it from outside of the sources
+            self._needs = {**self._needs, file: seen(file)}
 
     # What is watched.
 
@@ -356,7 +368,7 @@ class Watch:
         with self._cache() as cache, suppress(AssetpipeError):
             self._memory.load(cache, self._config)
         self._files = self._memory.files()
-        self._needs = self._memory.needs()
+        self._needs = {**self._memory.needs(), **self._needs}
 
     def _save(self) -> None:
         with self._cache() as cache:
@@ -368,6 +380,7 @@ class Watch:
 
     def _tidy(self) -> None:
         self._save()
+        self._notice.put(self._pages.url, self._config)
         if len(self._made) > _MOST_RELEASES:
             output = Output(self._config.out)
             with output.locked(self._config.lock_timeout, self._reporter.waiting, discard=False):

@@ -63,7 +63,10 @@ def compile_file(reference: str, path: str, data: bytes) -> Compiled:
     from assetpipe.kinds.model import CompileError
 
     try:
-        return compiler(reference).compile(path, data)
+        compiled = compiler(reference).compile(path, data)
+        if not (isinstance(compiled.data, bytes) and isinstance(compiled.source_map, bytes)):
+            raise TypeError("what it returned is not made of bytes")
+        return compiled
     except CompileError:
         raise
     except Exception as error:

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Lock
 from typing import NamedTuple
@@ -31,11 +31,20 @@ class Changed:
         name: POSIX path below its folder; the last part of the path where it is in none.
         path: where it lies.
         removed: it is gone.
+        is_new: it was not there before.
     """
 
     name: str
     path: str
     removed: bool = False
+    is_new: bool = False
+
+
+def merge(into: dict[str, Changed], changes: Iterable[Changed]) -> None:
+    """Add changes to earlier ones, by path; what came and went is new, and removed."""
+    for each in changes:
+        first = into.get(each.path)
+        into[each.path] = each if first is None else replace(each, is_new=first.is_new)
 
 
 class _Known(NamedTuple):
@@ -122,16 +131,18 @@ class Singles(_Files):
     def __contains__(self, path: str) -> bool:
         return path in self._paths
 
-    def scan(self) -> list[Changed]:
-        """Look at all files; return what changed."""
-        return [changed for path in sorted(self._paths) for changed in self.look(path)]
+    def scan(self, emptied: set[str] | None = None) -> list[Changed]:
+        """Look at all files; return what changed. ``emptied`` is as for ``Tree.scan``."""
+        return self.look(*sorted(self._paths), emptied=emptied)
 
-    def look(self, path: str) -> list[Changed]:
-        """Look at one of the files; return it if it changed."""
-        status, known = _status(path), self._files.get(path)
-        if _is_same(known, status) or not self._compare(path, status, None):
-            return []
-        return [Changed(self._name(path), path, removed=status is None)]
+    def look(self, *paths: str, emptied: set[str] | None = None) -> list[Changed]:
+        """Look at some of the files; return those that changed."""
+        changed = []
+        for path in paths:
+            status, known = _status(path), self._files.get(path)
+            if not _is_same(known, status) and self._compare(path, status, emptied):
+                changed.append(Changed(self._name(path), path, removed=status is None))
+        return changed
 
 
 class Tree(_Files):
@@ -240,6 +251,10 @@ class Tree(_Files):
             return os.path.basename(path)
         return path[len(base.rstrip(os.sep)) + 1 :].replace(os.sep, "/")
 
+    def __contains__(self, path: str) -> bool:
+        """Whether there was a file when it was last looked at."""
+        return any(each in self._files for each in self._names_of(path))
+
     def is_ignored(self, path: str) -> bool:
         """Say whether what happens at a path changes nothing here."""
         return not self._names_of(path)
@@ -315,9 +330,9 @@ class Tree(_Files):
         self, walk: _Walk, gone: Iterable[str], emptied: set[str] | None, *, trust: bool
     ) -> list[Changed]:
         changed = [
-            Changed(self._name(path), path)
+            Changed(self._name(path), path, is_new=known is None)
             for path, status in walk.found.items()
-            if not (trust and _is_same(self._files.get(path), status))
+            if not (_is_same(known := self._files.get(path), status) and trust)
             and self._compare(path, status, emptied)
         ]
         changed += [

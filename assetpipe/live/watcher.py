@@ -24,13 +24,13 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assetpipe.globs import DEFAULT_IGNORE, matcher
-from assetpipe.live.tree import Changed, Singles, Tree
+from assetpipe.live.tree import Changed, Singles, Tree, merge
 
 if TYPE_CHECKING:
     from watchdog.events import FileSystemEvent
     from watchdog.observers.api import BaseObserver
 
-__all__ = ["Changed", "Watcher"]
+__all__ = ["Changed", "Watcher", "merge"]
 
 _logger = logging.getLogger("assetpipe")
 
@@ -76,8 +76,10 @@ class _PollError(Exception):
 class Watcher:
     """Notices what changes; all of it happens in a thread of its own.
 
-    A finished write is looked at, and told, at once. What comes in the 50 ms after it is told
-    together, at their end; each event makes them begin again, for half a second at most.
+    A finished write to a file that was there is looked at, and told, at once. What comes in the
+    50 ms after it is told together, at their end; each event makes them begin again, for half a
+    second at most. A new file waits so long, too: it may be about to take another's place, and no
+    page has loaded it.
 
     Args:
         folders: what is watched; they need not be there.
@@ -234,15 +236,20 @@ class Watcher:
                 self._open()
             return
         self._open()
-        if is_single:
-            self._found(self._singles.look(hint.path))
-        elif hint.is_finished:
-            emptied: set[str] = set()
-            self._found(self._tree.look(hint.path, emptied=emptied))
+        if is_single or (hint.is_finished and hint.path in self._tree):
             self._later.discard(hint.path)
-            self._later |= emptied
+            files = self._singles if is_single else self._tree
+            self._look(lambda emptied: files.look(hint.path, emptied=emptied))
         else:
             self._later.add(hint.path)
+
+    def _look(self, look: Callable[[set[str]], Sequence[Changed]]) -> None:
+        """Tell of what a look finds; what it finds empty in mid-save is looked at again."""
+        emptied: set[str] = set()
+        self._found(look(emptied))
+        if emptied - self._later:
+            self._open()
+            self._later |= emptied
 
     def _open(self) -> None:
         """Begin a window, or make the one that is open last longer."""
@@ -257,9 +264,9 @@ class Watcher:
             return
         self._open()
         with self._condition:
-            self._changed |= {each.path: each for each in changed}
+            merge(self._changed, changed)
         if self._has_told:
-            self._untold |= {each.path: each for each in changed}
+            merge(self._untold, changed)
         else:
             self._has_told = True
             self._call(self._heard, tuple(changed))
@@ -268,16 +275,18 @@ class Watcher:
 
     def _close(self) -> None:
         """End the window: look at what waited for that, and tell what came in it."""
+        later = sorted(self._later)
         if self._count >= _FLOOD:
             changed = self._tree.scan()
         else:
-            changed = self._tree.look(*sorted(self._later))
+            changed = self._tree.look(*(path for path in later if path not in self._singles))
+        changed += self._singles.look(*(path for path in later if path in self._singles))
         self._later.clear()
         self._count = 0
         with self._condition:
-            self._changed |= {each.path: each for each in changed}
-        told = self._untold | {each.path: each for each in changed}
-        self._untold, self._has_told = {}, False
+            merge(self._changed, changed)
+        merge(self._untold, changed)
+        told, self._untold, self._has_told = self._untold, {}, False
         if told:
             self._call(self._heard, tuple(told.values()))
         with self._condition:
@@ -286,11 +295,7 @@ class Watcher:
 
     def _look_at_all(self) -> None:
         started = time.monotonic()
-        emptied: set[str] = set()
-        self._found(self._tree.scan(emptied))
-        if emptied - self._later:
-            self._open()
-            self._later |= emptied
+        self._look(self._tree.scan)
         took = time.monotonic() - started
         wait = max(_POLL, _POLL_SHARE * took)
         self._poll_at = started + (_QUIET / 2 if self._is_open else wait)
@@ -299,16 +304,20 @@ class Watcher:
         """Look at what nobody tells of: single files, folders that are others, dead threads."""
         started = time.monotonic()
         self._look_for_singles()
-        self._found(self._singles.scan())
+        self._look(self._singles.scan)
         if not self._is_polling:
             if self._identities != self._identify():
                 self._is_anew = True
-            elif self._observation is not None and not self._observation.is_alive:
+            elif self._has_died():
                 self._deaths = self._deaths + 1 if started < self._died_at + _SOON else 1
                 self._died_at = started
                 self._is_anew = True
         took = time.monotonic() - started
         self._tick_at = started + max(_TICK, min(_TICK_SHARE * took, _TICK_MOST))
+
+    def _has_died(self) -> bool:
+        """Say whether watchdog has, and is not about to be started again."""
+        return not (self._is_anew or self._observation is None or self._observation.is_alive)
 
     def _look_for_singles(self) -> None:
         """Find out what single files there are that are not in the folders anyway."""

@@ -238,4 +238,32 @@ MUTATIONS = [
         "    if False:\n",
         "test_flask_commands.py -k watch",
     ),
+    Mutation(
+        "a file that came and went is built",
+        "dev/scope.py",
+        "if each.is_new and each.removed:",
+        "if False:",
+        "test_watch.py -k comes_and_goes",
+    ),
+    Mutation(
+        "where a compiler found an error is not watched",
+        "dev/watch.py",
+        "            self._needs = {**self._needs, file: seen(file)}",
+        "            pass",
+        "test_watch.py -k compiler_reads",
+    ),
+    Mutation(
+        "where the watch listens is written down once",
+        "dev/address.py",
+        "(file, text) == (self._file, self._text) and file.exists()",
+        "(file, text) == (self._file, self._text)",
+        "test_watch.py -k written_down",
+    ),
+    Mutation(
+        "what a compiler returns is believed",
+        "kinds/__init__.py",
+        "if not (isinstance(compiled.data, bytes) and isinstance(compiled.source_map, bytes)):",
+        "if False:",
+        "test_plugins.py -k compiler_that_fails",
+    ),
 ]

@@ -6,8 +6,8 @@ MUTATIONS = [
     Mutation(
         "watcher tells of files that are empty in mid-save",
         "live/watcher.py",
-        "self._tree.look(hint.path, emptied=emptied)",
-        "self._tree.look(hint.path)",
+        "files.look(hint.path, emptied=emptied)",
+        "files.look(hint.path)",
         "test_watcher.py -k waits_for_a_quiet",
     ),
     Mutation(
@@ -41,7 +41,7 @@ MUTATIONS = [
     Mutation(
         "watcher does not see dead threads",
         "live/watcher.py",
-        "elif self._observation is not None and not self._observation.is_alive:",
+        "elif self._has_died():",
         "elif False:",
         "test_watcher.py -k threads_that_die",
     ),
@@ -93,5 +93,33 @@ MUTATIONS = [
         "                self._sum -= self._part(path, before) if before else 0",
         "                pass",
         "test_watcher.py -k 'survives or what_is_there'",
+    ),
+    Mutation(
+        "watcher counts a death again and again",
+        "live/watcher.py",
+        "return not (self._is_anew or self._observation is None",
+        "return not (self._observation is None",
+        "test_watcher.py -k threads_that_die",
+    ),
+    Mutation(
+        "watcher tells of new files at once",
+        "live/watcher.py",
+        "if is_single or (hint.is_finished and hint.path in self._tree):",
+        "if is_single or hint.is_finished:",
+        "test_watcher.py -k quiet",
+    ),
+    Mutation(
+        "watcher tells of single files that are empty in mid-save",
+        "live/watcher.py",
+        "        self._look(self._singles.scan)",
+        "        self._found(self._singles.scan())",
+        "test_watcher.py -k in_mid_save",
+    ),
+    Mutation(
+        "watcher forgets that a file is new",
+        "live/tree.py",
+        "each if first is None else replace(each, is_new=first.is_new)",
+        "each",
+        "test_watcher.py -k came_and_went",
     ),
 ]
