@@ -206,8 +206,8 @@ MUTATIONS = [
     Mutation(
         "the address stays behind",
         "dev/address.py",
-        "            if file.read_text() == text:\n                file.unlink()\n",
-        "            pass\n",
+        "                self._file.unlink()",
+        "                pass",
         "test_watch.py -k ctrl_c",
     ),
     Mutation(
