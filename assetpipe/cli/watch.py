@@ -90,10 +90,10 @@ class Terminal:
         """Print a line of a build, and the warnings that are new."""
         self._end_bar()
         release = rebuild.release
-        count = len(release.warnings)
+        count, files = len(release.warnings), release.totals.files
         warnings = f", {count} warning{'s' * (count != 1)}" if count else ""
         took = f"{rebuild.seconds * 1000:.0f} ms"
-        what = _listed(rebuild.changed) if rebuild.changed else f"{release.totals.files} files"
+        what = _listed(rebuild.changed) if rebuild.changed else f"{files} file{'s' * (files != 1)}"
         print_warnings(rebuild.fresh)
         self._say(f"{what} → release {release.id[:12]} in {took}{warnings}")
 
