@@ -468,6 +468,8 @@ def test_the_next_process_begins_where_this_one_ended(project: Path) -> None:
         (project / "static/css/app.css").write_text("a{}")
         watch.next("build")
         last = release_of(project)
+    done = command(project, "publish", "target", "--dry-run")
+    assert "run `assetpipe build` first" in done.stderr  # it is known to be a draft
     with Watching(project) as watch:
         assert watch.first["release"] == last
 
