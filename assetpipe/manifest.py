@@ -25,6 +25,26 @@ STATE_SCHEMA = 1
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 
+class Image(NamedTuple):
+    """What markup needs to know of an image.
+
+    Attributes:
+        width: in CSS pixels, as it is shown: with its orientation applied.
+        height: likewise.
+        color: its dominant colour, ``#rrggbb``; empty where none was worked out.
+        placeholder: a ``data:`` URL of some hundred bytes that looks like it from afar; empty
+            where there is none, as for images that one can see through.
+        variants: logical names of assets that show the same in fewer bytes or pixels: the format
+            that is to be preferred first, within it the narrowest first.
+    """
+
+    width: int
+    height: int
+    color: str = ""
+    placeholder: str = ""
+    variants: tuple[str, ...] = ()
+
+
 class Asset(NamedTuple):
     """One file of a release.
 
@@ -39,6 +59,7 @@ class Asset(NamedTuple):
         encodings: size in bytes of each precompressed sibling, by content coding.
         references: logical names that it refers to, sorted.
         source_map: output file of the source map that was made for it; empty if there is none.
+        image: what it looks like, if it is an image that could be read.
     """
 
     file: str
@@ -49,6 +70,7 @@ class Asset(NamedTuple):
     encodings: Mapping[str, int] = _NONE
     references: tuple[str, ...] = ()
     source_map: str = ""
+    image: Image | None = None
 
 
 HeaderRule = tuple[str, tuple[tuple[str, str], ...]]
@@ -74,12 +96,20 @@ def line(name: str, asset: Asset) -> str:
     """Return an asset's line of the manifest, its keys sorted."""
     # By hand, as the standard encoder takes a hundred times as long for many small values.
     source_map = f'"source_map":{quoted(asset.source_map)},' if asset.source_map else ""
+    color = height = placeholder = variants = width = ""
+    if asset.image is not None:
+        image = asset.image
+        color = f'"color":{quoted(image.color)},' if image.color else ""
+        height, width = f'"height":{image.height},', f',"width":{image.width}'
+        placeholder = f'"placeholder":{quoted(image.placeholder)},' if image.placeholder else ""
+        variants = f',"variants":[{_names(image.variants)}]' if image.variants else ""
     return (
-        f'{quoted(name)}:{{"encodings":{{{_sizes(asset.encodings)}}},"file":{quoted(asset.file)},'
+        f'{quoted(name)}:{{{color}"encodings":{{{_sizes(asset.encodings)}}},'
+        f'"file":{quoted(asset.file)},{height}'
         f'"immutable":{"true" if asset.immutable else "false"},'
-        f'"integrity":{quoted(asset.integrity)},'
-        f'"references":[{",".join(map(quoted, asset.references))}],"size":{asset.size},'
-        f'{source_map}"type":{quoted(asset.type)}}}'
+        f'"integrity":{quoted(asset.integrity)},{placeholder}'
+        f'"references":[{_names(asset.references)}],"size":{asset.size},'
+        f'{source_map}"type":{quoted(asset.type)}{variants}{width}}}'
     )
 
 
@@ -99,6 +129,10 @@ def render(lines: Iterable[str], headers: Sequence[HeaderRule] = ()) -> tuple[st
         f'"assets": {{\n{body}\n}},\n{rules}"release": "{release}",\n"schema": {SCHEMA}}}\n'
     )
     return release, data.encode()
+
+
+def _names(names: Iterable[str]) -> str:
+    return ",".join(map(quoted, names))
 
 
 def _sizes(encodings: Mapping[str, int]) -> str:
@@ -161,6 +195,7 @@ def loads(data: bytes, *, where: str) -> Manifest:
                 entry.get("encodings", _NONE),
                 tuple(entry.get("references", ())),
                 entry.get("source_map", ""),
+                _image(entry) if "width" in entry else None,
             )
             for name, entry in document["assets"].items()
         }
@@ -170,3 +205,13 @@ def loads(data: bytes, *, where: str) -> Manifest:
         return Manifest(document["release"], assets, headers)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ManifestError(f"is not a manifest: {error!r}", where=where, hint=rebuild) from error
+
+
+def _image(entry: Mapping[str, Any]) -> Image:
+    return Image(
+        entry["width"],
+        entry["height"],
+        entry.get("color", ""),
+        entry.get("placeholder", ""),
+        tuple(entry.get("variants", ())),
+    )

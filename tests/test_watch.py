@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -373,6 +374,33 @@ KIND = Slow()
 """
 
 
+def test_a_save_in_three_parts_is_one_build(project: Path) -> None:
+    """Each comes while the build of the one before it runs; all within half a second."""
+    names = ["one.slow", "three.css", "two.slow"]
+    plant(project, {f"static/{name}": "" for name in names})
+    flag = project / "compiling"
+    with Watching(project, environment=install(project, "slow", SLOW)) as watch:
+        for number in range(9):
+            flag.unlink()
+            started = time.monotonic()
+            for name in ("one.slow", "two.slow"):
+                (project / "static" / name).write_text(f"{name[:3]}{number}{{}}")
+                wait_for(flag.exists)
+                (project / "static/three.css").write_text(f"{name[:3]}{number}{{}}")
+                time.sleep(0.02)  # until it is noticed
+                if name == "one.slow":
+                    (project / "static/two.slow").write_text(f"two{number}{{}}")
+                    time.sleep(0.02)
+                flag.unlink()
+            if time.monotonic() - started < 0.4:
+                break
+            flag.touch()
+            watch.rest()  # the machine was busy, and these were several saves
+        assert watch.next("build")["changed"] == names
+        flag.touch()
+        assert watch.rest() == []
+
+
 def test_a_file_that_comes_and_goes_is_not_built(project: Path) -> None:
     """A temporary file that nobody knows by its name; here while another file is built."""
     plant(project, {"static/app.slow": ""})
@@ -392,6 +420,7 @@ def test_a_file_that_comes_and_goes_is_not_built(project: Path) -> None:
         assert watch.rest() == []
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CHILD = """
 import os, pathlib, signal, sys, time
 def end(number, _frame):
@@ -429,6 +458,32 @@ def test_a_signal_ends_the_command_too(project: Path, number: int, status: int) 
         assert (project / "started").read_text() == watch.url
         assert watch.stop(number) == status
     assert int((project / "ended").read_text()) == signal.SIGTERM
+
+
+def test_a_signal_while_the_command_starts(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no handle yet by which it could be ended; so it is ended as soon as it has one."""
+    from assetpipe.cli.main import main
+
+    started: list[subprocess.Popen[bytes]] = []
+    start = subprocess.Popen
+
+    def start_and_signal(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(start(*arguments, **options))
+        signal.raise_signal(signal.SIGTERM)
+        return started[-1]
+
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("assetpipe.dev.command.subprocess.Popen", start_and_signal)
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        command = ["--", sys.executable, "-c", "import time; time.sleep(60)"]
+        status = main.main(["watch", "-q", "--port", "0", *command], standalone_mode=False)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert status == 128 + signal.SIGTERM
+    (process,) = started
+    assert process.poll() is not None
 
 
 def test_a_stubborn_command_is_ended(project: Path) -> None:

@@ -90,7 +90,8 @@ class Watching:
         finally:
             self.process.kill()
             for thread in self._threads:
-                thread.join()
+                thread.join(_PATIENCE)
+        assert not any(thread.is_alive() for thread in self._threads), "what it started lives on"
         for pipe in (self.process.stdout, self.process.stderr):
             assert pipe is not None
             pipe.close()

@@ -12,11 +12,11 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from assetpipe.build import Config, Memory, Problem, Release, build
 from assetpipe.build.cache import Cache, opened
@@ -38,6 +38,7 @@ DRAFT: Mapping[str, Any] = {"minify": False, "encodings": []}
 """What the development profile sets, unless flags say otherwise."""
 
 _IDLE = 1.0  # seconds without a change, after which there is time to tidy up
+_LONGEST = 0.5  # seconds for which a build is given up when more changes
 _GLANCE = 0.25  # seconds between looks at the command beside it
 _REST = 5.0  # seconds in which Ctrl-C is heard on every system
 _MOST_RELEASES = 16  # that this process made, before all but the last few are removed
@@ -153,15 +154,17 @@ class Watch:
         self._there: frozenset[str] = frozenset()  # ids of releases of others
         self._made: list[str] = []
         self._ended = 0  # the signal that came
+        self._is_starting = False
 
-    def end(self, number: int) -> NoReturn:
+    def end(self, number: int) -> None:
         """End the run from a handler of signals; what is raised there may be lost.
 
         Raises:
-            Ended: always.
+            Ended: unless a program is just being started, which would be left behind.
         """
         self._ended = number
-        raise Ended(number)
+        if not self._is_starting:
+            raise Ended(number)
 
     def run(self) -> int:
         """Watch until the command ends; return its exit status.
@@ -189,11 +192,11 @@ class Watch:
         self._notice.put(self._pages.url, self._config)
         self._show()
         if self._shown:
-            self._command.start()  # it takes longer than the build, and has a release to show
+            self._start()  # it takes longer than the build, and has a release to show
         self._reporter.listening(self._pages.url)
         self._watcher.start()
         self._begin()
-        self._command.start()
+        self._start()
         # What is there by now stays, and need not be looked at again and again.
         gc.freeze()
         is_tidy, last = False, time.monotonic()
@@ -201,7 +204,7 @@ class Watch:
             if self._ended:
                 raise Ended(self._ended)
             if self._watcher.wait(self._patience(is_tidy=is_tidy)):
-                self._answer([*self._watcher.take()])
+                self._answer(self._watcher.take())
                 is_tidy, last = False, time.monotonic()
             elif not is_tidy and time.monotonic() - last > _IDLE:
                 with suppress(AssetpipeError):  # the next build will meet it, too
@@ -209,6 +212,16 @@ class Watch:
                 self._look_back()
                 is_tidy = True
         return status
+
+    def _start(self) -> None:
+        """Start the command, whatever signal comes meanwhile."""
+        self._is_starting = True
+        try:
+            self._command.start()
+        finally:
+            self._is_starting = False
+        if self._ended:
+            raise Ended(self._ended)
 
     def _patience(self, *, is_tidy: bool) -> float:
         """Return how long to wait for a change, in seconds."""
@@ -225,25 +238,26 @@ class Watch:
         self._finish(outcome, (), started)
         self._recall()
 
-    def _answer(self, changed: list[Changed]) -> None:
+    def _answer(self, changed: Iterable[Changed]) -> None:
         """Build what changed, once, and tell what came of it."""
         started = time.perf_counter()
-        news = self._scope.read(changed)
-        if not news.build:
-            if news.names:
-                self._reporter.reloaded(news.names)
-            return
-        outcome = self._attempt(news, may_end=True)
-        if not isinstance(outcome, Release):
+        everything: dict[str, Changed] = {}
+        merge(everything, changed)
+        while (news := self._scope.read(everything.values())).build:
+            may_end = time.perf_counter() - started < _LONGEST
+            outcome = self._attempt(news, may_end=may_end)
+            if isinstance(outcome, Release) or not may_end:
+                break
             # More changed meanwhile; or what is wrong is that half of it is still to come.
             self._watcher.settle()
             more = self._watcher.take()
-            if more or isinstance(outcome, _OutdatedError):
-                merge(everything := {each.path: each for each in changed}, more)
-                news = self._scope.read(everything.values())
-                if not news.build:
-                    return  # it was nothing but a file that came and went
-                outcome = self._attempt(news, may_end=False)
+            if not more and not isinstance(outcome, _OutdatedError):
+                break
+            merge(everything, more)
+        else:
+            if news.names:
+                self._reporter.reloaded(news.names)
+            return
         self._finish(outcome, news.names, started)
 
     def _finish(self, outcome: _Outcome, names: tuple[str, ...], started: float) -> None:

@@ -69,6 +69,22 @@ UTF_16 = Note("the file is UTF-16: shipped unminified", hint="save it as UTF-8")
 
 
 @dataclass(frozen=True, slots=True)
+class ImageOptions:
+    """What an image's transform may depend on besides the bytes.
+
+    Attributes:
+        memory: bytes that working on one image may take; what would take more ships untouched.
+        metadata: keep what cameras and programs have written into it, such as the place where a
+            photograph was taken; orientation and colour profiles are always kept as they matter.
+        placeholder: work out a placeholder and the dominant colour.
+    """
+
+    memory: int = 512 << 20
+    metadata: bool = False
+    placeholder: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """All that a transform may depend on besides the bytes: part of the cache key.
 
@@ -80,6 +96,7 @@ class Options:
         source_maps: whether a way back to the source is kept.
         made: the build itself made the source, of something else, so that a way back is kept even
             if the body is the source.
+        image: for images alone.
     """
 
     minify: bool = True
@@ -88,6 +105,7 @@ class Options:
     worker: bool = False
     source_maps: SourceMaps = "off"
     made: bool = False
+    image: ImageOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +146,26 @@ class Mapped:
     column: int = 0
 
 
+class Picture(NamedTuple):
+    """What an image looks like.
+
+    Attributes:
+        width: in pixels, as it is shown: with its orientation applied.
+        height: likewise.
+        color: its dominant colour, ``#rrggbb``; empty if unknown.
+        placeholder: a small ``data:`` URL that looks like it; empty where one can see through it.
+        is_photo: it looks like a photograph, so that formats which lose detail suit it.
+        is_still: it has a single frame.
+    """
+
+    width: int
+    height: int
+    color: str = ""
+    placeholder: str = ""
+    is_photo: bool = False
+    is_still: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Transformed:
     """The result of one file's transform.
@@ -141,6 +179,7 @@ class Transformed:
             ASCII-compatible encoding). Only ``"utf-8"`` is announced as ``charset``.
         mapped: the way back to the source, where source maps are wanted and the body is not, or
             after linking may not be, the source's own bytes.
+        picture: what it looks like, if it is an image that could be read.
     """
 
     body: bytes
@@ -148,6 +187,7 @@ class Transformed:
     notes: tuple[Note, ...] = ()
     encoding: str = "utf-8"
     mapped: Mapped | None = None
+    picture: Picture | None = None
 
 
 class Kind(Protocol):

@@ -266,4 +266,18 @@ MUTATIONS = [
         "if False:",
         "test_plugins.py -k compiler_that_fails",
     ),
+    Mutation(
+        "a signal may come while the command starts",
+        "dev/watch.py",
+        "        if not self._is_starting:\n            raise Ended(number)",
+        "        raise Ended(number)",
+        "test_watch.py -k command_starts",
+    ),
+    Mutation(
+        "a build is given up once",
+        "dev/watch.py",
+        "may_end = time.perf_counter() - started < _LONGEST",
+        "may_end = not everything.keys() - {each.path for each in changed}",
+        "test_watch.py -k in_three",
+    ),
 ]
