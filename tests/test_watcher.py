@@ -805,7 +805,7 @@ class TestSingleFiles:
         config, other = tmp_path / "assetpipe.toml", tmp_path / "other.scss"
         other.write_text("other")
         paths = [str(config), str(other)]
-        with Listener(root, poll=poll, files=lambda: paths) as listener:
+        with Listener(root, poll=poll, files=paths) as listener:
             config.write_text("1")
             listener.hears("assetpipe.toml")
             other.write_text("2")
@@ -823,7 +823,7 @@ class TestSingleFiles:
         monkeypatch.setattr(module, "_QUIET", 0.2)
         other = tmp_path / "other.scss"
         other.write_text("other")
-        with Listener(root, poll=poll, files=lambda: [str(other)]) as listener:
+        with Listener(root, poll=poll, files=[str(other)]) as listener:
             for number in range(10):
                 time.sleep(0.09)
                 other.write_text("")
@@ -837,28 +837,32 @@ class TestSingleFiles:
 
     def test_that_are_named_later(self, root: Path, tmp_path: Path, poll: bool) -> None:
         """From then on they are looked at; that they are there is no change."""
-        late, paths = tmp_path / "late.scss", list[str]()
+        late = tmp_path / "late.scss"
         late.write_text("1")
-        with Listener(root, poll=poll, files=lambda: paths) as listener:
-            paths.append(str(late))
-            time.sleep(0.3)
-            assert listener.calls == []
+        with Listener(root, poll=poll) as listener:
+            listener.watcher.follow([str(late)])
             late.write_text("2")
             listener.hears("late.scss")
+            listener.watcher.follow([])
+            late.write_text("3")
+            time.sleep(0.3)
+            listener.watcher.follow([str(late)])
+            time.sleep(0.3)
+            assert listener.calls == []
 
     def test_inside_that_are_ignored(self, root: Path, poll: bool) -> None:
         """A compiler may read what is no source itself."""
         partial = root / "d/_p.scss"
         partial.write_text("1")
         with Listener(
-            root, poll=poll, files=lambda: [str(partial)], ignored=lambda name: name == "d/_p.scss"
+            root, poll=poll, files=[str(partial)], ignored=lambda name: name == "d/_p.scss"
         ) as listener:
             partial.write_text("2")
             listener.hears("d/_p.scss")
 
     def test_inside_that_are_sources_too(self, root: Path, poll: bool) -> None:
         """They are told of once."""
-        with Listener(root, poll=poll, files=lambda: [str(root / "a.css")]) as listener:
+        with Listener(root, poll=poll, files=[str(root / "a.css")]) as listener:
             listener.learns()
             (root / "a.css").write_text("2")
             wait_for(lambda: listener.calls)

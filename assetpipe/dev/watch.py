@@ -141,13 +141,13 @@ class Watch:
         self._command = command
         self._poll = poll
         self._config = configure()
+        self._needs: Mapping[str, str] = {}  # what compilers read, and how it was
         self._scope = Scope(self._config, project, lambda: self._needs)
         self._watcher = self._new_watcher()
         self._notice = Notice()
         self._is_misconfigured = False
         self._memory = Memory()
         self._files: releases.Files | None = None  # as pages know them
-        self._needs: Mapping[str, str] = {}  # what compilers read, and how it was
         self._missed: frozenset[tuple[str, str]] = frozenset()
         self._release: Release | None = None
         self._shown = ""  # id of the release that pages know
@@ -291,7 +291,7 @@ class Watch:
     def _announce(self, release: Release, names: tuple[str, ...], seconds: float) -> None:
         last, self._release = self._release, release
         before, self._files = self._files, self._memory.files()
-        self._needs = self._memory.needs()
+        self._need(self._memory.needs())
         if self._shown not in ("", release.id):
             self._pages.released(
                 releases.update(before, self._files, release.id)
@@ -315,9 +315,14 @@ class Watch:
         self._reporter.failed(error, names)
         file = os.path.abspath(_PLACE.sub("", fault.where))
         if os.path.isfile(file):  # a compiler may have read it from outside of the sources
-            self._needs = {**self._needs, file: seen(file)}
+            self._need({**self._needs, file: seen(file)})
 
     # What is watched.
+
+    def _need(self, files: Mapping[str, str]) -> None:
+        """Watch files that builds have read, each with the signature that it had."""
+        self._needs = files
+        self._watcher.follow((*self._scope.config_files, *files))
 
     def _new_watcher(self) -> Watcher:
         config = self._config
@@ -325,7 +330,7 @@ class Watch:
             self._scope.folders,
             ignored=matcher([*DEFAULT_IGNORE, *config.ignore]),
             exclude=(config.out, config.cache),
-            files=lambda: [*self._scope.config_files, *self._needs],
+            files=(*self._scope.config_files, *self._needs),
             poll=self._poll,
             heard=self._hear,
             note=self._reporter.noted,
@@ -382,7 +387,7 @@ class Watch:
         with self._cache() as cache, suppress(AssetpipeError):
             self._memory.load(cache, self._config)
         self._files = self._memory.files()
-        self._needs = {**self._memory.needs(), **self._needs}
+        self._need({**self._memory.needs(), **self._needs})
 
     def _save(self) -> None:
         with self._cache() as cache:

@@ -193,7 +193,7 @@ class _OwnStream:
         self._stream = Stream(self._difference)
         self._watcher = Watcher(
             [*static, *template_folders(app)],
-            files=lambda: [str(self._manifest)] if self._manifest else [],
+            files=[str(self._manifest)] if self._manifest else [],
             heard=self._hear,
             note=app.logger.warning,
         )

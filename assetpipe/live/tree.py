@@ -122,11 +122,12 @@ class Singles(_Files):
 
     def follow(self, paths: Iterable[str]) -> None:
         """Look at these files from now on, as they are now, and at no others."""
-        last, self._paths = self._paths, frozenset(paths)
-        for path in last - self._paths:
-            self._put(path, None)
-        for path in self._paths - last:
+        last, now = self._paths, frozenset(paths)
+        for path in now - last:
             self._compare(path, _status(path), None)
+        self._paths = now
+        for path in last - now:
+            self._put(path, None)
 
     def __contains__(self, path: str) -> bool:
         return path in self._paths

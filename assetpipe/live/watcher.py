@@ -41,6 +41,7 @@ _TICK_SHARE = 2000  # times what such a look takes, at least, lie between two
 _TICK_MOST = 3.0  # seconds, as a look may take long because the machine is busy
 _POLL = 0.25  # seconds between looks at everything, where the system tells nothing
 _POLL_SHARE = 20
+_ANEW_MOST = 2.0  # seconds between watching all folders anew, at the most
 _FLOOD = 1000  # events in one window, after which some may have been lost
 _PROBE = 5.0  # seconds that the system may take to tell of a file
 _MOST_DEATHS = 5  # of watchdog in a row, after which it is not started again
@@ -85,7 +86,7 @@ class Watcher:
         folders: what is watched; they need not be there.
         ignored: says of a name below its folder whether it is left out.
         exclude: folders never to enter.
-        files: gives the paths of single files to look at every second.
+        files: single files to look at every second; see ``follow``.
         poll: look at everything again and again, instead of having the system tell.
         heard: is told of what changed, in the watcher's thread.
         note: is told, once, why everything has to be looked at again and again.
@@ -97,7 +98,7 @@ class Watcher:
         *,
         ignored: Callable[[str], bool] = matcher(DEFAULT_IGNORE),  # noqa: B008 (a pure function)
         exclude: Collection[Path] = (),
-        files: Callable[[], Iterable[str]] = tuple,
+        files: Iterable[str] = (),
         poll: bool = False,
         heard: Callable[[Sequence[Changed]], None],
         note: Callable[[str], None],
@@ -105,8 +106,7 @@ class Watcher:
         self._paths = tuple(folders)
         self._tree = Tree(folders, ignored, exclude)
         self._singles = Singles(self._tree.name_of)
-        self._files = files
-        self._named: tuple[str, ...] = ()
+        self.follow(files)
         self._is_polling = poll
         self._heard = heard
         self._note = note
@@ -136,9 +136,15 @@ class Watcher:
     def start(self) -> None:
         """Look at everything once, so that whatever changes from now on is noticed."""
         self._tree.scan()
-        self._look_for_singles()
         self._thread.start()
         self._learner.start()
+
+    def follow(self, files: Iterable[str]) -> None:
+        """Look at these single files every second from now on, as they are now, and at no others.
+
+        They need not be there. Those that are in the folders anyway are not looked at twice.
+        """
+        self._singles.follow(path for path in files if self._tree.is_ignored(path))
 
     def stop(self) -> None:
         """Tell nobody anything any more. May be called more than once, from any thread."""
@@ -303,7 +309,6 @@ class Watcher:
     def _tick(self) -> None:
         """Look at what nobody tells of: single files, folders that are others, dead threads."""
         started = time.monotonic()
-        self._look_for_singles()
         self._look(self._singles.scan)
         if not self._is_polling:
             if self._identities != self._identify():
@@ -318,13 +323,6 @@ class Watcher:
     def _has_died(self) -> bool:
         """Say whether watchdog has, and is not about to be started again."""
         return not (self._is_anew or self._observation is None or self._observation.is_alive)
-
-    def _look_for_singles(self) -> None:
-        """Find out what single files there are that are not in the folders anyway."""
-        named = tuple(self._files())
-        if named != self._named:
-            self._named = named
-            self._singles.follow(path for path in named if self._tree.is_ignored(path))
 
     def _identify(self) -> tuple[tuple[int, int] | None, ...]:
         return tuple(_identity(path) for path in self._paths)
@@ -358,7 +356,7 @@ class Watcher:
             last.stop()
         self._found(self._tree.scan())
         now = time.monotonic()
-        self._anew_at = now + _POLL_SHARE * (now - started)
+        self._anew_at = now + min(_POLL_SHARE * (now - started), _ANEW_MOST)
 
     def _tops(self) -> list[str]:
         """Return the folders that are there, but none that lies in another."""

@@ -248,7 +248,7 @@ MUTATIONS = [
     Mutation(
         "where a compiler found an error is not watched",
         "dev/watch.py",
-        "            self._needs = {**self._needs, file: seen(file)}",
+        "            self._need({**self._needs, file: seen(file)})",
         "            pass",
         "test_watch.py -k compiler_reads",
     ),
