@@ -195,7 +195,7 @@ def loads(data: bytes, *, where: str) -> Manifest:
                 entry.get("encodings", _NONE),
                 tuple(entry.get("references", ())),
                 entry.get("source_map", ""),
-                _image(entry) if "width" in entry else None,
+                _image(entry) if {"width", "height"} <= entry.keys() else None,
             )
             for name, entry in document["assets"].items()
         }
