@@ -249,7 +249,8 @@ class _Run:
 
     def _lease(self) -> Lease:
         now = self.moment.now + timedelta(seconds=time.monotonic() - self.started)
-        return Lease(self.moment.id, now.isoformat(timespec="milliseconds"))
+        # So fine that each renewal is a write, which fails if the leave is gone.
+        return Lease(self.moment.id, now.isoformat(timespec="microseconds"))
 
     def _has(self, state: State) -> bool:
         return state.lease is not None and state.lease.id == self.moment.id
