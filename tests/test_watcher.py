@@ -835,6 +835,25 @@ class TestSingleFiles:
             other.write_text("")
             listener.hears("other.scss")
 
+    def test_in_a_save_that_is_held_up(
+        self, root: Path, tmp_path: Path, poll: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A busy disk may hold up a writer that has emptied a file for longer than a quiet."""
+        monkeypatch.setattr(module, "_LONGEST", 2.0)
+        other = tmp_path / "other.scss"
+        other.write_text("other")
+        with Listener(root, poll=poll, files=[str(other)]) as listener:
+            time.sleep(0.1)
+            other.write_text("")
+            (root / "a.css").write_text("")
+            time.sleep(0.2)
+            assert not listener.calls
+            other.write_text("saved")
+            (root / "a.css").write_text("saved, too")
+            listener.hears("other.scss", "a.css")
+            assert listener.believed["other.scss"] == b"saved"
+            assert listener.believed["a.css"] == b"saved, too"
+
     def test_that_are_named_later(self, root: Path, tmp_path: Path, poll: bool) -> None:
         """From then on they are looked at; that they are there is no change."""
         late = tmp_path / "late.scss"

@@ -280,15 +280,26 @@ class Watcher:
             self._condition.notify_all()
 
     def _close(self) -> None:
-        """End the window: look at what waited for that, and tell what came in it."""
+        """End the window: look at what waited for that, and tell what came in it.
+
+        A file that is still empty keeps it open for as long as that may be: a disk that is busy
+        holds up writers between emptying a file and writing it.
+        """
         later = sorted(self._later)
+        emptied = set[str]() if time.monotonic() < self._opened + _LONGEST else None
         if self._count >= _FLOOD:
-            changed = self._tree.scan()
+            changed = self._tree.scan(emptied)
         else:
-            changed = self._tree.look(*(path for path in later if path not in self._singles))
-        changed += self._singles.look(*(path for path in later if path in self._singles))
-        self._later.clear()
+            names = (path for path in later if path not in self._singles)
+            changed = self._tree.look(*names, emptied=emptied)
+        names = (path for path in later if path in self._singles)
+        changed += self._singles.look(*names, emptied=emptied)
+        self._later = emptied or set()
         self._count = 0
+        if emptied:
+            self._open()
+            self._found(changed)
+            return
         with self._condition:
             merge(self._changed, changed)
         merge(self._untold, changed)

@@ -116,6 +116,20 @@ MUTATIONS = [
         "test_watcher.py -k in_mid_save",
     ),
     Mutation(
+        "watcher believes after a quiet that a file is empty",
+        "live/watcher.py",
+        "emptied = set[str]() if time.monotonic() < self._opened + _LONGEST else None",
+        "emptied = None",
+        "test_watcher.py -k held_up",
+    ),
+    Mutation(
+        "watcher waits for ever with a file that is empty",
+        "live/watcher.py",
+        "emptied = set[str]() if time.monotonic() < self._opened + _LONGEST else None",
+        "emptied = set[str]()",
+        "test_watcher.py -k emptied",
+    ),
+    Mutation(
         "watcher forgets that a file is new",
         "live/tree.py",
         "each if first is None else replace(each, is_new=first.is_new)",
