@@ -59,7 +59,8 @@ class AssetPipe:
           ``static_folder=None``). Default: ``/static``.
         - ``ASSETPIPE_INTEGRITY``: tags of hashed files get ``integrity``, and from a CDN
           ``crossorigin``, too. Default: ``False``.
-        - ``ASSETPIPE_CROSSORIGIN``: ``"anonymous"`` or ``"use-credentials"`` for all tags.
+        - ``ASSETPIPE_CROSSORIGIN``: ``"anonymous"`` or ``"use-credentials"`` for all tags
+          but those of images.
         - ``ASSETPIPE_PRELOAD_HEADERS``: how many ``Link: rel=preload`` fields a page may have for
           what its tags used. Default: 0.
         - ``ASSETPIPE_IN_FRONT``: answer for static files before the app sees the request.

@@ -35,11 +35,12 @@ from assetpipe.flask.config import (
 )
 from assetpipe.flask.front import Front, in_front
 from assetpipe.flask.mounts import APP_MOUNT, Folder, Mount, Mounts, folders
-from assetpipe.manifest import Asset
+from assetpipe.manifest import Asset, Image
 from assetpipe.serve.answers import Body
 from assetpipe.serve.counts import URL_FOUND, URL_UNKNOWN, Counts
 from assetpipe.serve.handover import Handover
 from assetpipe.serve.helpers import Helpers
+from assetpipe.serve.images import seen
 from assetpipe.serve.links import Preload, link_header
 from assetpipe.serve.project import bundle_members, is_url, project_folder
 from assetpipe.serve.release import Current, Place, Release
@@ -259,7 +260,7 @@ class AppAssets:
         """
         if self._now().release is not None:
             return self._app.url_for("static", filename=name)
-        folder = next((each for each in self._folders() if each.has(name)), None)
+        folder = self._folder(name)
         if folder is None:
             return self._app.url_for("static", filename=name)
         return self._app.url_for(folder.endpoint, filename=name.removeprefix(folder.prefix))
@@ -287,7 +288,7 @@ class AppAssets:
         if state.release is not None:
             state.resolver.file(name)
             return self.place.read(state.release.manifest.assets[name])
-        folder = next((each for each in self._folders() if each.has(name)), None)
+        folder = self._folder(name)
         if folder is None:
             raise UnknownAssetError(f"no static folder has a file {name!r}")
         path = folder.file(name)
@@ -295,6 +296,11 @@ class AppAssets:
             return path.read_bytes()
         except OSError as error:
             raise OutsideError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+    def measured(self, name: str) -> Image | None:
+        """Return how large an image is; ``None`` if that is unknown, and outside of source mode."""
+        folder = self._folder(name) if self._now().release is None else None
+        return seen(folder.file(name)) if folder else None
 
     def note_use(self, preload: Preload) -> None:
         """Remember what a page uses, for the header field of its response."""
@@ -323,6 +329,7 @@ class AppAssets:
             crossorigin=config.get("ASSETPIPE_CROSSORIGIN") or None,
             is_cross_origin=bool(config.get("ASSETPIPE_CDN_URL"))
             or is_url(config.get("ASSETPIPE_MANIFEST")),
+            measured=self.measured,
         )
         return {**helpers.table(), "live_reload_tag": self.live_reload_tag}
 
@@ -453,6 +460,10 @@ class AppAssets:
             if is_remote and os.environ.get("FLASK_RUN_FROM_CLI") != "true":
                 raise
             app.logger.error("%s", error)
+
+    def _folder(self, name: str) -> Folder | None:
+        """Return the static folder that has the source of a logical name."""
+        return next((each for each in self._folders() if each.has(name)), None)
 
     def _folders(self) -> list[Folder]:
         return list(folders(self._app))

@@ -45,7 +45,7 @@ class Assets:
             process has to be started again to see one.
         strict: an unknown name is an error; otherwise it gets its plain URL.
         integrity: tags of hashed files get ``integrity``, and from a CDN ``crossorigin``, too.
-        crossorigin: ``anonymous`` or ``use-credentials`` for all tags.
+        crossorigin: ``anonymous`` or ``use-credentials`` for all tags but those of images.
         memory: bytes of small files to keep in memory, per process.
         sendfile: leave larger files to the server in front, by ``X-Accel-Redirect=/internal/``
             or ``X-Sendfile=/srv/static/``.

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from assetpipe.manifest import Asset
+from assetpipe.manifest import Image
 from assetpipe.mediatypes import media_type
+from assetpipe.serve.images import Images, Lookup
 from assetpipe.serve.inline import Piece, csp_hash, piece
 from assetpipe.serve.links import Preload
-from assetpipe.serve.tags import link_tag, named, script_tag
+from assetpipe.serve.tags import link_tag, named, script_tag, written
 
 T = TypeVar("T", bound=str)
 
@@ -34,14 +35,8 @@ _CONDITIONS = frozenset({"disabled", "imagesrcset", "media", "rel"})
 _SCRIPT_TYPES = frozenset({None, "module", "text/javascript"})
 
 
-class Site(Protocol):
+class Site(Lookup, Protocol):
     """What the helpers know of the assets: a release, or in source mode the sources."""
-
-    def url(self, name: str) -> str:
-        """Return the URL of an asset; an unknown name may raise an ``UnknownAssetError``."""
-
-    def asset(self, name: str) -> Asset | None:
-        """Return an asset of the release, ``None`` for an unknown name and in source mode."""
 
     def names(self, name: str) -> list[str]:
         """Return the name itself, in source mode the members of a bundle."""
@@ -51,6 +46,10 @@ class Site(Protocol):
 
     def note_use(self, preload: Preload) -> None:
         """Be told what the page uses, for its ``Link`` header."""
+
+
+def _unknown(_name: str) -> Image | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +64,11 @@ class Helpers(Generic[T]):
         markup: makes the template engine's safe text of HTML.
         integrity: tags say the integrity of what they load (W3C SRI), so that nobody can change
             it on its way; of names that change with their bytes only.
-        crossorigin: ``anonymous`` or ``use-credentials``: tags load with CORS; ``None`` if not.
+        crossorigin: ``anonymous`` or ``use-credentials``: tags load with CORS, but for those of
+            images; ``None`` if not.
         is_cross_origin: the assets have another origin than the page, so that integrity needs
             CORS.
+        measured: returns what can be seen of an image that no release describes.
     """
 
     site: Site
@@ -75,6 +76,7 @@ class Helpers(Generic[T]):
     integrity: bool = False
     crossorigin: str | None = None
     is_cross_origin: bool = False
+    measured: Callable[[str], Image | None] = _unknown
 
     def table(self) -> dict[str, Callable[..., object]]:
         """Return the functions by the name that templates know them by."""
@@ -86,6 +88,7 @@ class Helpers(Generic[T]):
             "preload_tag": self.preload_tag,
             "script_tag": self.script_tag,
             "stylesheet_tag": self.stylesheet_tag,
+            **self._images.table(),
         }
 
     def asset_url(self, name: str) -> str:
@@ -132,7 +135,8 @@ class Helpers(Generic[T]):
         """Return the ``<link>`` that has a file loaded ahead of its use.
 
         What it is used as (``as_``), its type, and whether it is loaded with CORS follow from its
-        media type.
+        media type. Of an image the file that ``picture_tag`` will show is loaded: there
+        ``imagesizes`` says what ``sizes`` says to that, and ``type`` chooses another format.
 
         Args:
             name: logical name.
@@ -145,14 +149,20 @@ class Helpers(Generic[T]):
         for each in self.site.names(name):
             url, kind = self.site.url(each), media_type(each)
             destination = str(given.get("as") or _destination(kind))
-            usual: dict[str, object] = {"rel": "preload", "as": destination, "type": kind}
+            usual: dict[str, object] = {"rel": "preload", "href": url}
             is_module = _is_module(each, module)
             if is_module:
-                destination, kind, usual = "script", "", {"rel": "modulepreload"}
-            said = self._complete(each, destination, usual, given)
-            if given.keys().isdisjoint(_CONDITIONS):
-                self._note(url, destination, said, module=is_module, kind=kind)
-            tags.append(link_tag(said.pop("rel"), url, said))
+                destination, kind, usual["rel"] = "script", "", "modulepreload"
+            else:
+                usual |= {"as": destination, "type": kind}
+            wanted = given
+            if destination == "image" and "imagesrcset" not in given:
+                wanted = self._images.preload(each, given)
+                kind = str(wanted.get("type", kind))
+            said = self._complete(each, destination, usual, wanted)
+            if given.keys().isdisjoint(_CONDITIONS) and said["href"]:
+                self._note(str(said["href"]), destination, said, module=is_module, kind=kind)
+            tags.append(f"<link{written(said)}>")
         return self.markup("\n".join(tags))
 
     def inline_asset(self, name: str, /, *, module: bool | None = None, **attributes: object) -> T:
@@ -185,6 +195,10 @@ class Helpers(Generic[T]):
         hashes = (csp_hash(text) for each in pieces for text in each.texts)
         return " ".join(dict.fromkeys(hashes))
 
+    @property
+    def _images(self) -> Images[T]:
+        return Images(self.site, self.markup, self.measured)
+
     def _complete(
         self, name: str, destination: str, usual: dict[str, object], given: dict[str, object]
     ) -> dict[str, object]:
@@ -195,9 +209,9 @@ class Helpers(Generic[T]):
         if "crossorigin" not in given:
             is_checked = said.get("integrity") not in (None, False)
             needed = "anonymous" if is_checked and self.is_cross_origin else None
-            said["crossorigin"] = (
-                "anonymous" if destination in _WITH_CORS else self.crossorigin or needed
-            )
+            # An <img> is loaded without CORS, unless its own tag says otherwise.
+            usual_here = None if destination == "image" else self.crossorigin
+            said["crossorigin"] = "anonymous" if destination in _WITH_CORS else usual_here or needed
         return said
 
     def _note(
