@@ -36,6 +36,8 @@ class Image(NamedTuple):
             where there is none, as for images that one can see through.
         variants: logical names of assets that show the same in fewer bytes or pixels: the format
             that is to be preferred first, within it the narrowest first.
+        alternates: those of them that a server may answer with in its place, to who takes their
+            type: as wide as it is.
     """
 
     width: int
@@ -43,6 +45,7 @@ class Image(NamedTuple):
     color: str = ""
     placeholder: str = ""
     variants: tuple[str, ...] = ()
+    alternates: tuple[str, ...] = ()
 
 
 class Asset(NamedTuple):
@@ -96,15 +99,16 @@ def line(name: str, asset: Asset) -> str:
     """Return an asset's line of the manifest, its keys sorted."""
     # By hand, as the standard encoder takes a hundred times as long for many small values.
     source_map = f'"source_map":{quoted(asset.source_map)},' if asset.source_map else ""
-    color = height = placeholder = variants = width = ""
+    alternates = color = height = placeholder = variants = width = ""
     if asset.image is not None:
         image = asset.image
+        alternates = f'"alternates":[{_names(image.alternates)}],' if image.alternates else ""
         color = f'"color":{quoted(image.color)},' if image.color else ""
         height, width = f'"height":{image.height},', f',"width":{image.width}'
         placeholder = f'"placeholder":{quoted(image.placeholder)},' if image.placeholder else ""
         variants = f',"variants":[{_names(image.variants)}]' if image.variants else ""
     return (
-        f'{quoted(name)}:{{{color}"encodings":{{{_sizes(asset.encodings)}}},'
+        f'{quoted(name)}:{{{alternates}{color}"encodings":{{{_sizes(asset.encodings)}}},'
         f'"file":{quoted(asset.file)},{height}'
         f'"immutable":{"true" if asset.immutable else "false"},'
         f'"integrity":{quoted(asset.integrity)},{placeholder}'
@@ -214,4 +218,5 @@ def _image(entry: Mapping[str, Any]) -> Image:
         entry.get("color", ""),
         entry.get("placeholder", ""),
         tuple(entry.get("variants", ())),
+        tuple(entry.get("alternates", ())),
     )

@@ -13,6 +13,7 @@ import pytest
 from flask import Flask, render_template_string
 
 from assetpipe.build.config import Config, load_config
+from assetpipe.build.images import ImageRule, Images
 from assetpipe.cli import main as cli
 from assetpipe.destination import Destination
 from assetpipe.flask import AssetPipe
@@ -22,6 +23,7 @@ from tests.watching import Watching
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 PUBLISHING = (ROOT / "docs/publishing.md").read_text("utf-8")
+IMAGES = (ROOT / "docs/images.md").read_text("utf-8")
 FLASK = (ROOT / "docs/flask.md").read_text("utf-8")
 
 
@@ -96,6 +98,18 @@ def test_configuration_of_destinations_is_the_whole_of_it(tmp_path: Path) -> Non
     assert shown == Destination(target=shown.target)
     stated = set(re.findall(r"^(\w+) =", example, re.MULTILINE))
     assert stated == set(Destination.__dataclass_fields__)
+
+
+def test_configuration_of_images_is_the_whole_of_it(tmp_path: Path) -> None:
+    """The document on images shows every key with its default."""
+    _, example, rule, *_ = blocks("toml", IMAGES)
+    (tmp_path / "assetpipe.toml").write_text(example.replace("tool.assetpipe.", ""))
+    assert load_config(tmp_path, {}).images == Images()
+    stated = set(re.findall(r"^(\w+) =", example, re.MULTILINE))
+    known = {*ImageRule.__dataclass_fields__, *Images.__dataclass_fields__} - {"usual"}
+    assert stated == known
+    (tmp_path / "assetpipe.toml").write_text(rule.replace("tool.assetpipe.", ""))
+    assert load_config(tmp_path, {}).images.rules == (("img/icons/**", {"formats": ()}),)
 
 
 @pytest.mark.parametrize("name", ["publishing", "edge"])

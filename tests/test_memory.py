@@ -105,7 +105,7 @@ def test_what_ends_a_build_leaves_the_last_release(config: Config, tmp_path: Pat
     class EnoughError(Exception):
         pass
 
-    def give_up(done: int, total: int) -> None:
+    def give_up(done: int, total: int, what: str) -> None:
         raise EnoughError
 
     memory = Memory()

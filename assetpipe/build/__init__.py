@@ -16,7 +16,7 @@ from assetpipe.manifest import FILE_NAME, STATE
 __all__ = ["Config", "Memory", "Problem", "Release", "Root", "Totals", "build", "load_config"]
 
 
-def _silent(done: int, total: int) -> None:
+def _silent(done: int, total: int, what: str) -> None:
     """Show nothing."""
 
 

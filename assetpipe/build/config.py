@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from assetpipe.build import parsers
 from assetpipe.build.destinations import destinations
+from assetpipe.build.images import Images, images
 from assetpipe.destination import Destination
 from assetpipe.errors import ConfigError
 from assetpipe.globs import matcher
@@ -47,8 +48,10 @@ _RUN_SIDE_VARIABLES = {
     "ASSETPIPE_WATCH",
 }
 
+Variants = Literal["release", "draft", "off"]
 POLICIES = ("warn", "error", "ignore")
 SOURCE_MAPS = ("off", "linked", "hidden")
+VARIANTS = ("release", "draft", "off")
 MINIFIERS = ("assetpipe", "esbuild")
 MIB = 1 << 20
 _BUNDLED = (".css", ".js")
@@ -106,6 +109,9 @@ class Config:
         cache_limit: size in MiB down to which the cache is pruned.
         jobs: files to work on at once.
         lock_timeout: seconds to wait for another build into the same folder.
+        images: how images are treated; a table, or what was made of one.
+        variants: images in other formats and widths, if ``images`` wants any: as small as can be
+            for a ``release``, quickly for a ``draft``, or none (``off``).
         publish: destinations to publish to, by the names that people give them.
 
     Raises:
@@ -134,6 +140,8 @@ class Config:
     cache_limit: int = 1024
     jobs: int = 0
     lock_timeout: float = 60.0
+    images: Images = field(default_factory=Images)
+    variants: Variants = "release"
     publish: Mapping[str, Destination] = field(default_factory=dict)
     roots: tuple[Root, ...] = field(init=False)
 
@@ -216,8 +224,8 @@ def _from_file(folder: Path) -> dict[str, Any]:
         for key, value in document.items():
             if key not in _KEYS:
                 raise parsers.unknown(f"unknown key {key!r}", key, list(_KEYS), place(key))
-            if key == "publish":
-                values[key] = destinations(value, partial(place, key), folder)
+            if key in _TABLES:
+                values[key] = _TABLES[key](value, partial(place, key), folder)
             else:
                 values[key] = _KEYS[key](value, place(key), folder)
         return values
@@ -406,8 +414,8 @@ def _root(item: Any, where: str, folder: Path) -> Root:
     return Root(parsers.path(item["path"], where, folder), "/".join(segments))
 
 
-def _publish(value: Any, where: str, folder: Path) -> dict[str, Destination]:
-    return destinations(value, lambda *_: where, folder)
+def _whole(parse: Callable[[Any, Callable[..., str], Path], Any]) -> parsers.Parser:
+    return lambda value, where, folder: parse(value, lambda *_: where, folder)
 
 
 def _roots(source: Any, folder: Path) -> tuple[Root, ...]:
@@ -438,5 +446,8 @@ _KEYS: dict[str, parsers.Parser] = {
     "cache_limit": parsers.count(1),
     "jobs": parsers.count(0),
     "lock_timeout": parsers.seconds,
-    "publish": _publish,
+    "images": _whole(images),
+    "variants": parsers.one_of(VARIANTS, "variants"),
+    "publish": _whole(destinations),
 }
+_TABLES = {"images": images, "publish": destinations}

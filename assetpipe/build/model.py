@@ -142,7 +142,13 @@ class Release:
 
 
 class Progress(Protocol):
-    """Is told how far a build is, in bytes of work; ``total`` may grow."""
+    """Is told how far a build is."""
 
-    def __call__(self, done: int, total: int) -> None:
-        """Take note of the progress."""
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """Take note of the progress.
+
+        Args:
+            done: bytes of work that are done.
+            total: all bytes of work; there may be more later.
+            what: what is being worked on, the name of a file; empty for many small ones.
+        """

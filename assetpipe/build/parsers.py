@@ -52,13 +52,15 @@ def boolean(value: Any, where: str, _folder: Path) -> bool:
     return value
 
 
-def count(minimum: int) -> Parser:
-    """Return the parser of whole numbers from a minimum on."""
+def count(minimum: int, maximum: int | None = None) -> Parser:
+    """Return the parser of whole numbers from a minimum on, up to a maximum if there is one."""
+    range_ = f"of {minimum} or more" if maximum is None else f"from {minimum} to {maximum}"
 
     def parse(value: Any, where: str, _folder: Path) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-            raise wrong(value, where, f"a whole number of {minimum} or more")
-        return value
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if not is_number or value < minimum or (maximum is not None and value > maximum):
+            raise wrong(value, where, f"a whole number {range_}")
+        return int(value)
 
     return parse
 

@@ -24,19 +24,23 @@ from assetpipe.build.pool import Pool
 from assetpipe.build.records import Record, State
 from assetpipe.build.shipping import Shipment
 from assetpipe.build.transforms import Prepared, Transforms
+from assetpipe.build.variants import Made as MadeVariant
+from assetpipe.build.variants import Variant, Variants
 from assetpipe.build.workers import Workers
+from assetpipe.dimensions import measure
 from assetpipe.errors import ConfigError, InputError
 from assetpipe.globs import matcher
-from assetpipe.kinds.model import Transformed
+from assetpipe.kinds.model import Note, Picture, Transformed
 from assetpipe.kinds.sourcemap import is_source_map
-from assetpipe.manifest import Asset
+from assetpipe.manifest import Asset, Image
 from assetpipe.names import fingerprinted
 
-_PREPARE, _ENCODE = 0, 1  # groups of the pool, in order of urgency
+_VARIANT, _PREPARE, _ENCODE = 0, 1, 2  # groups of the pool, in order of urgency
 _TRANSFORM_COST = 6  # a byte's transform, in the unit of encode.cost
 
 # What stands for the transform of a source map: with and without others composed into it.
 _COMPOSED, _MAP = "composed map", "map"
+_MADE = "variant"  # that of an image in another format or width
 
 
 def rebuild(
@@ -101,7 +105,18 @@ class _Build:
         self._is_plain = matcher(config.plain)
         self._is_immutable = matcher(config.immutable)
         self._last = last
-        self._transforms = Transforms(config, self._inputs, cache, workers, minifier)
+        self._variants = Variants(
+            config,
+            taken=self._sources.keys(),
+            fixed=self._is_fixed,
+            cache=cache,
+            pool=pool,
+            groups=(_PREPARE, _VARIANT),
+            workers=workers,
+        )
+        self._transforms = Transforms(
+            config, self._inputs, cache, workers, minifier, self._variants
+        )
         self._resolver = Resolver(config.public_path, self._sources.keys())
         self._maps = Maps(
             self._inputs.found, self._resolver, config.public_path, self._is_fixed, workers
@@ -214,8 +229,14 @@ class _Build:
         """
         file = self._unchanged(name)
         map_name = name + MAP_SUFFIX
-        if file is None or self._config.source_maps == "off":
-            return None if file is None else [file]
+        if file is None:
+            return None
+        if file.image and file.image.variants:
+            records = [self._last.records.get(variant) for variant in file.image.variants]
+            made = [record.prepared for record in records if record]
+            return [file, *made] if len(made) == len(records) else None
+        if self._config.source_maps == "off":
+            return [file]
         record = self._last.records.get(map_name)
         if record is None or not _is_map(record.prepared):
             if map_name not in self._sources:
@@ -244,11 +265,34 @@ class _Build:
     def _prepare_one(self, name: str, prepared: dict[str, Prepared]) -> None:
         file, source, result = self._transformed(name)
         self._put(file, result.body, prepared)
+        if result.picture:
+            self._make_variants(file, result.picture, prepared)
         if result.mapped:
             made = self._maps.make(file, result.body, result.mapped, source)
             self._put(self._map_of(file, made), made.data, prepared)
         elif name + MAP_SUFFIX in self._sources and self._has_code(name + MAP_SUFFIX):
             self._prepare_one(name + MAP_SUFFIX, prepared)
+
+    def _make_variants(
+        self, file: Prepared, picture: Picture, prepared: dict[str, Prepared]
+    ) -> None:
+        def read() -> bytes:
+            data = self._inputs.read(file.name).data
+            if hashlib.sha256(data).hexdigest() != file.source_digest:
+                raise self._changed(file)
+            return data
+
+        def done(made: Mapping[Variant, MadeVariant], notes: Sequence[Note]) -> None:
+            image = file.image and file.image._replace(
+                variants=tuple(each.name for each in made),
+                alternates=tuple(each.name for each in made if each.is_alternate),
+            )
+            prepared[file.name] = file._replace(image=image, notes=(*file.notes, *notes))
+            for variant, (height, data) in made.items():
+                image = Image(variant.width, height)
+                self._put(_variant_of(file, variant.name, image, data), data, prepared)
+
+        self._variants.make(file.name, picture, file.source_digest, file.size, read, done)
 
     def _transformed(self, name: str) -> tuple[Prepared, Input, Transformed]:
         """Read and transform a file."""
@@ -273,6 +317,7 @@ class _Build:
             (*source.notes, *notes),
             source.needs,
             listed=not (self._hides_maps and name.endswith(MAP_SUFFIX) and is_source_map(data)),
+            image=_image_of(name, result),
         )
         return file, source, result
 
@@ -296,6 +341,7 @@ class _Build:
             notes=made.notes,
             needs=made.needs,
             listed=not self._hides_maps,
+            origin=code.name,
         )
 
     def _map_key(self, code: Prepared) -> str:
@@ -348,18 +394,26 @@ class _Build:
 
     def _body(self, file: Prepared) -> bytes:
         """Return the bytes of a prepared file, from the cache or by making them again."""
-        again, source, result = self._transformed(_code_of(file))
+        again, source, result = self._transformed(file.origin or file.name)
         body, digest = result.body, again.digest
+        if file.transform == _MADE and result.picture:
+            body = self._variants.again(
+                again.name, result.picture, again.source_digest, source.data, file.name
+            )
+            digest = hashlib.sha256(body).hexdigest()
         if _is_map(file) and result.mapped:
             body = self._maps.make(again, body, result.mapped, source).data
             digest = hashlib.sha256(body).hexdigest()
         if digest != file.digest:
-            raise InputError(
-                "the file changed while it was being built",
-                where=self._place(file.name),
-                hint="build again",
-            )
+            raise self._changed(file)
         return body
+
+    def _changed(self, file: Prepared) -> InputError:
+        return InputError(
+            "the file changed while it was being built",
+            where=self._place(file.origin or file.name),
+            hint="build again",
+        )
 
     def _asset(self, file: Linked, prepared: Prepared, its_map: Linked | None) -> Asset:
         return Asset(
@@ -371,12 +425,13 @@ class _Build:
             encodings=self._shipment.encodings(file.file),
             references=file.references,
             source_map=its_map.file if its_map else "",
+            image=prepared.image,
         )
 
     def _notes(self, prepared: Mapping[str, Prepared]) -> list[Problem]:
         return [
             Problem(
-                note.file or self._place(_code_of(file)),
+                note.file or self._place(file.origin or file.name),
                 note.message,
                 note.line,
                 note.column,
@@ -427,7 +482,7 @@ class _Build:
             return standing
         file = prepared[name]
         asset = self._asset(linked[name], file, its_map)
-        origin = _code_of(file)
+        origin = file.origin or file.name
         is_settled = self._inputs.is_settled(origin, started) and all(
             sources.is_settled(seen, started) for _, seen in file.needs
         )
@@ -465,9 +520,29 @@ def _is_map(file: Prepared) -> bool:
     return file.transform in {_MAP, _COMPOSED}
 
 
-def _code_of(file: Prepared) -> str:
-    """Return the name of the code that a map was made for; of any other file its own name."""
-    return file.name.removesuffix(MAP_SUFFIX) if _is_map(file) else file.name
+def _image_of(name: str, result: Transformed) -> Image | None:
+    """Return what markup needs to know of a file that is an image."""
+    picture = result.picture
+    if picture is not None:
+        return Image(picture.width, picture.height, picture.color, picture.placeholder)
+    if not mediatypes.media_type(name).startswith("image/"):
+        return None
+    size = measure(result.body)
+    return size and Image(*size)
+
+
+def _variant_of(origin: Prepared, name: str, image: Image, data: bytes) -> Prepared:
+    return Prepared(
+        name,
+        origin.source_digest,
+        _MADE,
+        hashlib.sha256(data).hexdigest(),
+        integrity(data),
+        len(data),
+        "latin-1",
+        origin=origin.name,
+        image=image,
+    )
 
 
 def _is_as_seen(need: Need) -> bool:
@@ -486,12 +561,13 @@ def _raise_errors(problems: Iterable[Problem]) -> None:
 
 
 def _totals(found: Iterable[Source], known: Collection[Record], codings: Sequence[str]) -> Totals:
-    # Source maps that were made would hide what was saved: they hold all sources once more.
-    maps = {record.linked.name for record in known if _is_map(record.prepared)}
-    others = [record for record in known if record.linked.name not in maps]
+    # What is made beside a file would hide what was saved: source maps hold all sources once more,
+    # and pages use one variant of an image.
+    made = {record.linked.name for record in known if record.prepared.origin}
+    others = [record for record in known if record.linked.name not in made]
     return Totals(
         files=len(known),
-        source=sum(source.size for source in found if source.name not in maps),
+        source=sum(source.size for source in found if source.name not in made),
         minified=sum(record.linked.size for record in others),
         encoded={
             coding: sum(record.encodings.get(coding, record.linked.size) for record in others)

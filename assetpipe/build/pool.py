@@ -10,6 +10,8 @@ from itertools import count
 from types import TracebackType
 from typing import Self
 
+from assetpipe.build.model import Progress
+
 Task = Callable[[], None]
 
 
@@ -24,7 +26,8 @@ class Pool:
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
-        self._heap: list[tuple[int, int, int, Task]] = []
+        self._heap: list[tuple[int, int, int, Task, str]] = []
+        self._running: dict[int, str] = {}
         self._pending: Counter[int] = Counter()
         self._changed = threading.Condition()
         self._order = count()
@@ -53,10 +56,13 @@ class Pool:
             for thread in self._threads:
                 thread.join()
 
-    def submit(self, group: int, cost: int, task: Task) -> None:
-        """Queue a task; a lower ``group`` goes first, within it the higher ``cost``."""
+    def submit(self, group: int, cost: int, task: Task, name: str = "") -> None:
+        """Queue a task; a lower ``group`` goes first, within it the higher ``cost``.
+
+        ``name`` tells people what it is, if it takes long.
+        """
         with self._changed:
-            heapq.heappush(self._heap, (group, -cost, next(self._order), task))
+            heapq.heappush(self._heap, (group, -cost, next(self._order), task, name))
             self._pending[group] += 1
             self.total += cost
             if not self._idle and len(self._threads) < self._jobs:
@@ -65,16 +71,19 @@ class Pool:
                 thread.start()
             self._changed.notify_all()
 
-    def wait(self, group: int, progress: Callable[[int, int], None]) -> None:
-        """Wait until every task of this group and of those before it is done."""
+    def wait(self, group: int, progress: Progress) -> None:
+        """Wait until every task of this group and of those before it is done.
+
+        ``progress`` is told how far that is, and what has been worked on for longest.
+        """
         with self._changed:
             while self._error is None and any(
                 self._pending[other] for other in self._pending if other <= group
             ):
-                progress(self.done, self.total)
+                progress(self.done, self.total, next(filter(None, self._running.values()), ""))
                 # A time limit keeps the main thread open to Ctrl-C on Windows.
                 self._changed.wait(0.2)
-            progress(self.done, self.total)
+            progress(self.done, self.total, "")
             if self._error is not None:
                 raise self._error
 
@@ -87,12 +96,14 @@ class Pool:
                 self._idle -= 1
                 if self._closed:
                     return
-                group, cost, _, task = heapq.heappop(self._heap)
+                group, cost, order, task, name = heapq.heappop(self._heap)
+                self._running[order] = name
             try:
                 task()
             except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
                 self._fail(error)
             with self._changed:
+                del self._running[order]
                 self._pending[group] -= 1
                 self.done -= cost
                 self._changed.notify_all()

@@ -17,6 +17,7 @@ from assetpipe.build.link import Linked
 from assetpipe.build.stamp import SECTION, identity, tools
 from assetpipe.build.transforms import Prepared
 from assetpipe.kinds.model import Note, Reference
+from assetpipe.manifest import Image
 from assetpipe.names import SIBLING_SUFFIXES
 
 
@@ -96,6 +97,7 @@ def save(store: Cache, config: Config, state: State) -> None:
 
 _REFERENCES = Prepared._fields.index("references")
 _NOTES = Prepared._fields.index("notes")
+_IMAGE = Prepared._fields.index("image")
 
 # Records are stored as plain tuples by ``marshal``: they are read and written whole on every
 # rebuild, and JSON takes six times as long. The entry is ours alone and checked when read.
@@ -104,9 +106,10 @@ _NOTES = Prepared._fields.index("notes")
 def _fields(record: Record) -> tuple[Any, ...]:
     signature, prepared, linked, encodings, line = record
     references, notes = prepared.references, prepared.notes
-    stored = [*prepared]
+    stored: list[Any] = [*prepared]
     stored[_REFERENCES] = list(map(tuple, references))
     stored[_NOTES] = list(map(astuple, notes))
+    stored[_IMAGE] = prepared.image and tuple(prepared.image)
     return signature, stored, tuple(linked), encodings, line
 
 
@@ -115,4 +118,5 @@ def _record(
 ) -> Record:
     prepared[_REFERENCES] = tuple(map(Reference._make, prepared[_REFERENCES]))
     prepared[_NOTES] = tuple(Note(*fields) for fields in prepared[_NOTES])
+    prepared[_IMAGE] = prepared[_IMAGE] and Image(*prepared[_IMAGE])
     return Record(signature, Prepared._make(prepared), Linked._make(linked), encodings, line)

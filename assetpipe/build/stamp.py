@@ -78,7 +78,7 @@ def settings(config: Config) -> str:
         repr(
             [config.public_path, config.minify, config.minifier, config.source_maps,
              config.bundles, config.html, config.headers, config.encodings, config.missing,
-             config.plain, config.immutable, config.workers]
+             config.plain, config.immutable, config.workers, config.images, config.variants]
         )
     )  # fmt: skip
 

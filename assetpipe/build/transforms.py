@@ -8,18 +8,31 @@ from typing import Any, NamedTuple
 
 from assetpipe import kinds, mediatypes
 from assetpipe.build.cache import Cache, key
-from assetpipe.build.config import Config
+from assetpipe.build.config import MIB, Config
 from assetpipe.build.esbuild import Esbuild
 from assetpipe.build.inputs import Inputs
 from assetpipe.build.model import Need
-from assetpipe.build.workers import Workers
+from assetpipe.build.variants import Variants
+from assetpipe.build.workers import LimitError, Limits, Workers
+from assetpipe.dimensions import measure
 from assetpipe.globs import matcher
 from assetpipe.kinds import text
 from assetpipe.kinds.js import can_shrink
-from assetpipe.kinds.model import Mapped, Minified, Note, Options, Reference, Transformed
+from assetpipe.kinds.model import (
+    ImageOptions,
+    Mapped,
+    Minified,
+    Note,
+    Options,
+    Picture,
+    Reference,
+    Transformed,
+)
+from assetpipe.manifest import Image
 from assetpipe.names import split_suffix
 
 _JAVASCRIPT = "assetpipe.kinds.js"
+_LIMIT_HINT = "if it is right, raise `memory` or `timeout` in [tool.assetpipe.images]"
 
 
 class Prepared(NamedTuple):
@@ -39,6 +52,8 @@ class Prepared(NamedTuple):
         notes: warnings of the transform.
         needs: other files that were read to make the body, with their signatures.
         listed: the manifest names it as an asset.
+        origin: logical name of what it was made of, beside which it ships; empty for all else.
+        image: what it looks like, if it is an image that could be read.
     """
 
     name: str
@@ -52,6 +67,8 @@ class Prepared(NamedTuple):
     notes: tuple[Note, ...] = ()
     needs: tuple[Need, ...] = ()
     listed: bool = True
+    origin: str = ""
+    image: Image | None = None
 
 
 class Transforms:
@@ -63,6 +80,7 @@ class Transforms:
         cache: keeps the results.
         workers: processes to work in.
         esbuild: writes scripts smaller, if it is wanted.
+        variants: tells which variants of an image are made.
     """
 
     def __init__(
@@ -72,8 +90,11 @@ class Transforms:
         cache: Cache,
         workers: Workers,
         esbuild: Esbuild | None,
+        variants: Variants,
     ) -> None:
         self._minify = config.minify
+        self._image_rule = config.images.finder()
+        self._limits = Limits(config.images.memory * MIB, config.images.timeout)
         self._source_maps = config.source_maps
         self._minifier = f"esbuild {esbuild.version}" if esbuild else "assetpipe"
         self._esbuild = esbuild
@@ -82,11 +103,18 @@ class Transforms:
         self._is_worker = matcher(config.workers)
         self._cache = cache
         self._workers = workers
+        self._variants = variants
 
     def recipe(self, name: str) -> str:
         """Return the kind and options for a file; empty where it ships as it is."""
         module = self._inputs.module(name)
-        return f"{module} {self._options(name)}" if module else ""
+        if module is None:
+            return ""
+        recipe = f"{module} {self._options(name)}"
+        if module != kinds.IMAGE:
+            return recipe
+        # What was too much once is tried again with other limits, and with these no more.
+        return f"{recipe} {self._limits} {self._variants.recipe(name)}"
 
     def run(self, name: str, data: bytes, digest: str) -> Transformed:
         """Transform a file's bytes, or find the result; ``digest`` is their SHA-256."""
@@ -94,13 +122,22 @@ class Transforms:
         if module is None:
             is_utf8 = mediatypes.is_text(name) and _is_utf8(data)
             return Transformed(data, encoding="utf-8" if is_utf8 else "latin-1")
-        entry = key(self.recipe(name), kinds.load(module).version(), digest)
+        options = self._options(name)
+        entry = key(f"{module} {options}", kinds.load(module).version(), digest)
         stored = self._cache.get("transform", entry)
         if stored is not None:
             return _unpack(stored, data)
-        options = self._options(name)
         minified, notes = self._minified(data, options) if module == _JAVASCRIPT else (None, ())
-        result = self._workers.call(len(data), kinds.transform, module, data, options, minified)
+        if options.image is not None:
+            try:
+                result = self._workers.call_within(
+                    self._limits, _size(data), kinds.transform, module, data, options
+                )
+            except LimitError as error:
+                note = Note(f"ships untouched: to work on it takes {error}", hint=_LIMIT_HINT)
+                return Transformed(data, notes=(note,), encoding="latin-1")
+        else:
+            result = self._workers.call(len(data), kinds.transform, module, data, options, minified)
         result = replace(result, notes=(*notes, *result.notes))
         self._cache.put("transform", entry, _pack(result, data))
         return result
@@ -129,14 +166,28 @@ class Transforms:
         stem, suffix = split_suffix(name)
         # A file that came minified, or under a name that is the hash of its bytes, stays as is.
         keep = stem.endswith((".min", "-min")) or self._is_immutable(name)
+        module, image = self._inputs.module(name), None
+        if module == kinds.IMAGE:
+            rule = self._image_rule(name)
+            keep |= not rule.optimize
+            image = ImageOptions(
+                self._limits.memory, rule.metadata, rule.placeholder, suffix.lower()
+            )
         return Options(
             minify=self._minify and not keep,
-            minifier=self._minifier if self._inputs.module(name) == _JAVASCRIPT else "assetpipe",
+            minifier=self._minifier if module == _JAVASCRIPT else "assetpipe",
             module=suffix.lower() == ".mjs",
             worker=self._is_worker(name),
             source_maps=self._source_maps,
             made=self._inputs.is_made(name),
+            image=image,
         )
+
+
+def _size(data: bytes) -> int:
+    """Return how many bytes there are to work on: those of an image are its pixels."""
+    size = measure(data)
+    return len(data) + (4 * size.width * size.height if size else 0)
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -157,6 +208,7 @@ def _pack(result: Transformed, data: bytes) -> bytes:
         "notes": [astuple(note) for note in result.notes],
         "encoding": result.encoding,
         "mapped": result.mapped and asdict(result.mapped),
+        "picture": result.picture,
         "untouched": untouched,
     }
     return json.dumps(head).encode() + b"\n" + (b"" if untouched else result.body)
@@ -171,6 +223,7 @@ def _unpack(stored: bytes, data: bytes) -> Transformed:
         tuple(Note(*fields) for fields in head["notes"]),
         head["encoding"],
         _mapped(**head["mapped"]) if head["mapped"] else None,
+        Picture(*head["picture"]) if head["picture"] else None,
     )
 
 

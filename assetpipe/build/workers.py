@@ -11,7 +11,10 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any, ParamSpec, Self, TypeVar, cast
@@ -20,12 +23,33 @@ from assetpipe.errors import OutsideError
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_Request = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+_Request = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], int]
+
+_Answer = tuple[Any, Exception | None]
+_LOST = (EOFError, OSError, pickle.UnpicklingError)
 
 _INLINE_BYTES = 1 << 20
 """Up to this much a build works on by itself: a process costs a tenth of a second to start."""
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from assetpipe.build.workers import serve; serve()"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a call may take; more than that ends it.
+
+    Attributes:
+        memory: bytes, beside those that the worker has anyway. Where the system cannot limit a
+            process, as on Windows, there is no limit.
+        seconds: of time.
+    """
+
+    memory: int
+    seconds: float
+
+
+class LimitError(Exception):
+    """A call took more than it may; the message says of what."""
 
 
 class Workers:
@@ -48,11 +72,7 @@ class Workers:
         trace: TracebackType | None,
     ) -> None:
         for worker in self._started:
-            worker.kill()
-            for pipe in (worker.stdin, worker.stdout):
-                if pipe is not None:
-                    pipe.close()
-            worker.wait()
+            _end(worker)
 
     def call(self, size: int, function: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
         """Call a module's function, here or in a worker; safe to use from many threads.
@@ -71,17 +91,47 @@ class Workers:
             return function(*args, **named)
         worker = self._take()
         try:
-            result, error = _ask(worker, (function, args, named))
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            answer = _ask(worker, (function, args, named, 0))
+        except _LOST as error:
             raise OutsideError(
                 f"a worker process ended with status {worker.wait()}",
                 hint="most often memory ran out: build with a smaller --jobs",
             ) from error
         finally:
             self._idle.put(worker)
-        if error is not None:
-            raise error
-        return cast(R, result)
+        return cast(R, _result(answer))
+
+    def call_within(
+        self, limits: Limits, size: int, function: Callable[P, R], *args: P.args, **named: P.kwargs
+    ) -> R:
+        """Call a module's function like ``call``, but end it where it takes too much.
+
+        What is small enough to be done here has no limits.
+
+        Raises:
+            LimitError: it took more than that.
+            Exception: what the function raised.
+        """
+        much = f"more than {limits.memory >> 20} MiB"
+        if self._is_inline(size):
+            try:
+                return function(*args, **named)
+            except MemoryError as error:
+                raise LimitError(much) from error
+        worker = self._take()
+        alarm = _Alarm(limits.seconds, worker)
+        try:
+            with alarm:
+                answer = _ask(worker, (function, args, named, limits.memory))
+        except _LOST as error:
+            late = f"more than {limits.seconds:g} seconds"
+            raise LimitError(late if alarm.has_rung else much) from error
+        finally:
+            self._idle.put(worker if alarm.was_in_time else self._replace(worker))
+        try:
+            return cast(R, _result(answer))
+        except MemoryError as error:
+            raise LimitError(much) from error
 
     def _is_inline(self, size: int) -> bool:
         with self._lock:
@@ -95,14 +145,66 @@ class Workers:
     def _take(self) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._idle.empty() and len(self._started) < self._jobs:
-                worker = subprocess.Popen(
-                    [sys.executable, "-c", _PROGRAM.format(path=sys.path)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                )
-                self._started.append(worker)
-                return worker
+                return self._start()
         return self._idle.get()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        worker = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM.format(path=sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._started.append(worker)
+        return worker
+
+    def _replace(self, worker: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+        """Return a new worker in place of one that died."""
+        with self._lock:
+            self._started.remove(worker)
+            _end(worker)
+            return self._start()
+
+
+class _Alarm:
+    """Ends a worker after some seconds, unless the block has ended before.
+
+    Attributes:
+        has_rung: it did.
+        was_in_time: the block ended before, and without an error.
+    """
+
+    def __init__(self, seconds: float, worker: subprocess.Popen[bytes]) -> None:
+        self.has_rung = self.was_in_time = False
+        self._worker = worker
+        self._is_over = False
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._ring)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._timer.cancel()
+        with self._lock:
+            self._is_over = True
+            self.was_in_time = kind is None and not self.has_rung
+
+    def _ring(self) -> None:
+        with self._lock:
+            if not self._is_over:
+                self.has_rung = True
+                self._worker.kill()
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    worker.kill()
+    for pipe in (worker.stdin, worker.stdout):
+        if pipe is not None:
+            with suppress(OSError):  # what it has not read
+                pipe.close()
+    worker.wait()
 
 
 def serve() -> None:
@@ -115,23 +217,52 @@ def serve() -> None:
     sys.stdout = sys.stderr
     while True:
         try:
-            function, args, named = pickle.load(requests)
+            function, args, named, memory = pickle.load(requests)
         except EOFError:
             return
-        answer: tuple[Any, Exception | None]
+        answer: _Answer
         try:
-            answer = function(*args, **named), None
+            with _limited(memory):
+                answer = function(*args, **named), None
         except Exception as error:  # noqa: BLE001 - raised again by whoever asked
             answer = None, error
         _send(answers, answer)
 
 
-def _ask(worker: subprocess.Popen[bytes], request: _Request) -> tuple[Any, Exception | None]:
+@contextmanager
+def _limited(memory: int) -> Iterator[None]:
+    """Let this process have so many bytes more than it has, and no more, if the system can."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    except (ImportError, OSError):
+        memory = 0
+    if not memory:
+        yield
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = pages * resource.getpagesize() + memory
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+
+
+def _ask(worker: subprocess.Popen[bytes], request: _Request) -> _Answer:
     assert worker.stdin is not None  # noqa: S101 - both are pipes
     assert worker.stdout is not None  # noqa: S101
     _send(worker.stdin, request)
-    answer: tuple[Any, Exception | None] = pickle.load(worker.stdout)
+    answer: _Answer = pickle.load(worker.stdout)
     return answer
+
+
+def _result(answer: _Answer) -> Any:
+    result, error = answer
+    if error is not None:
+        raise error
+    return result
 
 
 def _send(stream: IO[bytes], value: Any) -> None:

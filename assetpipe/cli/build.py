@@ -6,16 +6,26 @@ import json
 import os
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from assetpipe.build import Config, build, load_config
-from assetpipe.build.config import SOURCE_MAPS
-from assetpipe.cli.report import Bar, print_summary, print_warnings, release_as_json, say_waiting
+from assetpipe import kinds
+from assetpipe.build import Config, Release, build, load_config
+from assetpipe.build.config import SOURCE_MAPS, VARIANTS
+from assetpipe.cli.report import (
+    Bar,
+    print_summary,
+    print_warnings,
+    release_as_json,
+    say_note,
+    say_waiting,
+)
 
 F = TypeVar("F", bound=Callable[..., None])
+IMAGE_PACKAGES = ("PIL", "oxipng", "mozjpeg_lossless_optimization")
 
 _OPTIONS = (
     click.option("-o", "--out", type=click.Path(path_type=Path), help="Output folder."),
@@ -23,6 +33,11 @@ _OPTIONS = (
     click.option("--minify/--no-minify", default=None, help="Write text files smaller."),
     click.option("--source-maps", type=click.Choice(SOURCE_MAPS), help="Make source maps."),
     click.option("--encodings", metavar="LIST", help="Any of gzip,br,zstd; empty for none."),
+    click.option(
+        "--variants",
+        type=click.Choice(VARIANTS),
+        help="Images in other formats and widths: small, quickly, or none.",
+    ),
     click.option("--strict", is_flag=True, help="A reference that matches no file is an error."),
     click.option("--no-cache", is_flag=True, help="Neither read nor keep earlier results."),
     click.option("-j", "--jobs", type=click.IntRange(min=1), help="Files to work on at once."),
@@ -44,6 +59,7 @@ def settings(
     minify: bool | None,
     source_maps: str | None,
     encodings: str | None,
+    variants: str | None,
     strict: bool,
     no_cache: bool,
     jobs: int | None,
@@ -55,6 +71,7 @@ def settings(
         "minify": minify,
         "source_maps": source_maps,
         "encodings": None if encodings is None else [e for e in encodings.split(",") if e],
+        "variants": variants,
         "missing": "error" if strict else None,
         "use_cache": False if no_cache else None,
         "jobs": jobs,
@@ -78,6 +95,15 @@ def run_build(configure: Callable[[], Config], *, quiet: bool, in_json: bool) ->
     print_warnings(release.warnings)
     if not quiet:
         print_summary(release, config, seconds)
+        if release.changed and config.images.usual.optimize and _lacks_image_tools(release):
+            say_note('images ship as they are; pip install "assetpipe[images]" makes them smaller')
+
+
+def _lacks_image_tools(release: Release) -> bool:
+    """Say whether there are images that packages would write smaller which are not installed."""
+    return any(find_spec(package) is None for package in IMAGE_PACKAGES) and any(
+        kinds.module_for(name) == kinds.IMAGE for name in release.assets
+    )
 
 
 @click.command(name="build", short_help="Build a release.")

@@ -11,11 +11,13 @@ from typing import Any
 import click
 
 from assetpipe.build import Config, Problem, Release
+from assetpipe.build.model import printable
 from assetpipe.build.sources import place_of
 from assetpipe.errors import AssetpipeError
 
 _SHOWN_WARNINGS = 20
 _BAR_AFTER = 1.0  # seconds
+_LONGEST_NAME = 28  # characters beside a progress bar
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -50,17 +52,21 @@ class Bar:
         if self._bar is not None:
             self._bar.render_finish()
 
-    def __call__(self, done: int, total: int) -> None:
-        """Show how much is done."""
+    def __call__(self, done: int, total: int, what: str = "") -> None:
+        """Show how much is done, and what is being worked on."""
         if not self._shown or time.monotonic() - self._started < _BAR_AFTER:
             return
         if self._bar is None:
             self._bar = click.progressbar(
-                length=total, label=self._label, file=sys.stderr, show_pos=False
+                length=total,
+                label=self._label,
+                file=sys.stderr,
+                show_pos=False,
+                item_show_func=lambda item: item and _shortened(item),
             )
             self._bar.render_progress()
         self._bar.length = total
-        self._bar.update(done - self._bar.pos)
+        self._bar.update(done - self._bar.pos, printable(what))
 
 
 class PutBar(Bar):
@@ -76,6 +82,10 @@ class PutBar(Bar):
     def put(self, done: int, total: int) -> None:
         """Show how much is done."""
         self(done, total)
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"…{name[1 - _LONGEST_NAME :]}"
 
 
 def say_note(text: str) -> None:

@@ -76,10 +76,10 @@ class Terminal:
         """Say where the release can be seen."""
         self._say(f"Watching; the release is on {url}/ (Ctrl-C ends it).")
 
-    def building(self, done: int, total: int) -> None:
+    def building(self, done: int, total: int, what: str) -> None:
         """Show how far a build is that takes its time."""
         self._bar = self._bar or Bar("Building", shown=not self._quiet)
-        self._bar(done, total)
+        self._bar(done, total, what)
 
     def waiting(self) -> None:
         """Say that another build holds the output folder."""
@@ -130,7 +130,7 @@ class Lines:
         """Say where the release can be seen."""
         self._say("start", url=url)
 
-    def building(self, done: int, total: int) -> None:
+    def building(self, done: int, total: int, what: str) -> None:
         """Say nothing: only what is done counts."""
 
     def waiting(self) -> None:

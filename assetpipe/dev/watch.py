@@ -34,7 +34,7 @@ from assetpipe.live.messages import Fault, State, Update
 from assetpipe.live.watcher import Changed, Watcher, merge
 from assetpipe.manifest import FILE_NAME, HISTORY, load
 
-DRAFT: Mapping[str, Any] = {"minify": False, "encodings": []}
+DRAFT: Mapping[str, Any] = {"minify": False, "encodings": [], "variants": "off"}
 """What the development profile sets, unless flags say otherwise."""
 
 _IDLE = 1.0  # seconds without a change, after which there is time to tidy up
@@ -90,8 +90,8 @@ class Reporter(Protocol):
     def listening(self, url: str) -> None:
         """Tell where the watch process can be reached."""
 
-    def building(self, done: int, total: int) -> None:
-        """Tell how far a build is, in bytes of work."""
+    def building(self, done: int, total: int, what: str) -> None:
+        """Tell how far a build is; see ``assetpipe.build.Progress``."""
 
     def waiting(self) -> None:
         """Tell that another build holds the output folder."""
@@ -269,10 +269,10 @@ class Watch:
     def _attempt(self, news: News, *, may_end: bool) -> _Outcome:
         """Build; with ``may_end``, not to the end if anything changes meanwhile."""
 
-        def progress(done: int, total: int) -> None:
+        def progress(done: int, total: int, what: str) -> None:
             if may_end and self._watcher.pending:
                 raise _OutdatedError
-            self._reporter.building(done, total)
+            self._reporter.building(done, total, what)
 
         try:
             if news.config or self._is_misconfigured:

@@ -12,19 +12,33 @@ from assetpipe.names import split_suffix
 if TYPE_CHECKING:
     from assetpipe.kinds.model import Compiled, Compiler, Kind, Minified, Options, Transformed
 
+IMAGE = "assetpipe.kinds.image"
+"""The module of the kind for images that are made of pixels."""
+
 # A kind is imported when its first file turns up: a build without changes needs none of them.
 _MODULES = {
+    ".apng": IMAGE,
+    ".avif": IMAGE,
     ".cjs": "assetpipe.kinds.js",
     ".css": "assetpipe.kinds.css",
+    ".cur": IMAGE,
     ".geojson": "assetpipe.kinds.json",
+    ".gif": IMAGE,
+    ".ico": IMAGE,
+    ".jfif": IMAGE,
+    ".jpeg": IMAGE,
+    ".jpg": IMAGE,
     ".js": "assetpipe.kinds.js",
     ".json": "assetpipe.kinds.json",
     ".jsonld": "assetpipe.kinds.json",
     ".map": "assetpipe.kinds.sourcemap",
     ".mjs": "assetpipe.kinds.js",
+    ".pjpeg": IMAGE,
+    ".png": IMAGE,
     ".svg": "assetpipe.kinds.svg",
     ".topojson": "assetpipe.kinds.json",
     ".webmanifest": "assetpipe.kinds.webmanifest",
+    ".webp": IMAGE,
 }
 
 _LOADING = RLock()
@@ -83,6 +97,9 @@ def transform(
         data: the file's bytes.
         options: the options.
         minified: the script as another minifier wrote it.
+
+    Raises:
+        MemoryError: it takes too much.
     """
     from assetpipe.kinds.model import Adopter, Note, Transformed
 
@@ -91,6 +108,8 @@ def transform(
         if minified is not None and isinstance(kind, Adopter):
             return kind.adopt(data, options, minified)
         return kind.transform(data, options)
+    except MemoryError:
+        raise  # which is the file's doing, and whoever asked has set the limit
     except Exception as error:  # noqa: BLE001 - one file must not take the release down
         note = Note(
             f"ships untouched after an internal error: {error!r}",

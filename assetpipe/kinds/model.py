@@ -77,11 +77,13 @@ class ImageOptions:
         metadata: keep what cameras and programs have written into it, such as the place where a
             photograph was taken; orientation and colour profiles are always kept as they matter.
         placeholder: work out a placeholder and the dominant colour.
+        suffix: of its name, in lower case, which its content should not contradict.
     """
 
     memory: int = 512 << 20
     metadata: bool = False
     placeholder: bool = True
+    suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,8 @@ MUTATIONS = [
     Mutation(
         "drafts are minified",
         "dev/watch.py",
-        'DRAFT: Mapping[str, Any] = {"minify": False, "encodings": []}',
-        'DRAFT: Mapping[str, Any] = {"encodings": []}',
+        '{"minify": False, "encodings": [], "variants": "off"}',
+        '{"encodings": [], "variants": "off"}',
         "test_watch.py -k made_for_development",
     ),
     Mutation(
