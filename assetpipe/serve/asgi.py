@@ -18,6 +18,7 @@ ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 _FIELDS = {
     name.lower().encode(): "HTTP_" + name.upper().replace("-", "_")
     for name in (
+        "Accept",
         "Accept-Encoding",
         "Access-Control-Request-Method",
         "If-Match",

@@ -1,15 +1,16 @@
-"""Request header fields that choose what is sent: encodings, entity tags, dates and ranges."""
+"""Request header fields that choose what is sent: codings, types, entity tags, dates, ranges."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 IDENTITY = "identity"
 
-# Decisions about Accept-Encoding are remembered, but not more of them, and not of longer fields:
-# what clients send is short and repeats itself, what attackers send is neither.
+# Decisions about Accept-Encoding and Accept are remembered, but not more of them, and not of
+# longer fields: what clients send is short and repeats itself, what attackers send is neither.
 _MOST_REMEMBERED = 1024
 _LONGEST_REMEMBERED = 200
 
@@ -40,7 +41,20 @@ _DATES = (
 )
 
 
-class Choice(dict[str | None, str]):
+class _Choice(dict[str | None, str]):
+    """Which of some things answers a field best, by that field."""
+
+    def __missing__(self, accept: str) -> str:
+        best = self._best(_weights(accept))
+        if len(accept) <= _LONGEST_REMEMBERED and len(self) < _MOST_REMEMBERED:
+            self[accept] = best
+        return best
+
+    def _best(self, weights: Mapping[str, float]) -> str:
+        raise NotImplementedError
+
+
+class Choice(_Choice):
     """Which of some content codings answers an ``Accept-Encoding`` field best, by that field.
 
     The first among those of the highest weight wins. When none is acceptable, or nothing was
@@ -54,22 +68,44 @@ class Choice(dict[str | None, str]):
         super().__init__({None: IDENTITY, "": IDENTITY})
         self.codings = codings
 
-    def __missing__(self, accept: str) -> str:
-        weights = _weights(accept)
-
+    def _best(self, weights: Mapping[str, float]) -> str:
         def weight(coding: str) -> float:
             unnamed = _UNNAMED if coding == IDENTITY else 0.0
             return weights.get(coding, weights.get("*", unnamed))
 
         best = max(self.codings, key=weight)  # of equals, max() takes the first
-        coding = best if weight(best) else IDENTITY
-        if len(accept) <= _LONGEST_REMEMBERED and len(self) < _MOST_REMEMBERED:
-            self[accept] = coding
-        return coding
+        return best if weight(best) else IDENTITY
+
+
+class TypeChoice(_Choice):
+    """Which media type answers an ``Accept`` field best, by that field; empty for the usual one.
+
+    Another than the usual type is sent only to who names it: scripts and old browsers say that
+    they take ``*/*``, and do not know what that is. Of equal weights the first one wins, the usual
+    type last. Source: RFC 9110, 12.5.1.
+
+    Args:
+        usual: the type that everybody takes.
+        others: other types, the best first.
+    """
+
+    def __init__(self, usual: str, others: tuple[str, ...]) -> None:
+        super().__init__({None: "", "": ""})
+        self.usual = (usual, f"{usual.partition('/')[0]}/*", "*/*")
+        self.others = others
+
+    def _best(self, weights: Mapping[str, float]) -> str:
+        best = max(self.others, key=lambda other: weights.get(other, 0.0))
+        usual = next((weights[each] for each in self.usual if each in weights), 0.0)
+        weight = weights.get(best, 0.0)
+        return best if weight and weight >= usual else ""
 
 
 def _weights(accept: str) -> dict[str, float]:
-    """Return the weight of each coding that the field names; malformed elements do not count."""
+    """Return the weight of each coding or type that a field names.
+
+    Malformed elements do not count, and neither do types with parameters, which name none of ours.
+    """
     weights = {}
     for element in accept.lower().split(","):
         coding, _, parameter = (part.strip(" \t") for part in element.partition(";"))

@@ -1,4 +1,4 @@
-"""One encoding of an asset, and how it answers: conditions first, then ranges."""
+"""One encoding or type of an asset, and how it answers: conditions first, then ranges."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from assetpipe.serve.fields import (
 SMALL = 1 << 16
 """Bytes up to which a body is kept in memory."""
 
-_VARY: Header = ("Vary", "Accept-Encoding")
 _ACCEPT_RANGES: Header = ("Accept-Ranges", "bytes")
 
 # The fields of a 304 besides those that name the representation (RFC 9110, 15.4.5).
@@ -56,6 +55,7 @@ class Representation:
         coding: the content coding.
         size: bytes in that coding, as the manifest has it.
         fields: what every answer with content says of it.
+        vary: the request's fields that it was chosen by, as ``Vary`` has them; empty for none.
         is_fixed: they are those of a name that changes with the bytes.
         modified: when it got its bytes, in seconds since 1970; 0 where that is not known.
 
@@ -79,6 +79,7 @@ class Representation:
         size: int,
         *,
         fields: Headers,
+        vary: str,
         is_fixed: bool,
         modified: int,
     ) -> None:
@@ -103,7 +104,7 @@ class Representation:
         self._modified = modified
         # Every answer about an asset with several encodings says so, also the plain one and the
         # 304 (RFC 9110, 12.5.5): a shared cache would hand the encoded bytes to everyone otherwise.
-        self._vary: Headers = (_VARY,) if asset.encodings else ()
+        self._vary: Headers = (("Vary", vary),) if vary else ()
         self._validators: Headers = (("ETag", self._etag),)
         if modified:
             self._validators += (("Last-Modified", http_date(modified)),)

@@ -10,10 +10,10 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from assetpipe.errors import ManifestError
 from assetpipe.headers import FOREVER, REVALIDATE, Policy
@@ -21,7 +21,7 @@ from assetpipe.manifest import FILE_NAME, HISTORY, Asset, Manifest, load
 from assetpipe.names import SIBLING_SUFFIXES, is_fingerprinted
 from assetpipe.serve.answers import NOT_ALLOWED, NOT_FOUND, OPTIONS, PREFLIGHT, Response
 from assetpipe.serve.counts import BYTES, MISSING_HASHED, Counts
-from assetpipe.serve.fields import IDENTITY, Choice
+from assetpipe.serve.fields import IDENTITY, Choice, TypeChoice
 from assetpipe.serve.handover import Handover
 from assetpipe.serve.representation import Representation, is_conditional
 
@@ -39,9 +39,15 @@ _FOREIGN = re.compile(
 # In the order in which their dates are told apart.
 _CODINGS = (IDENTITY, *SIBLING_SUFFIXES)
 
-_Named = tuple[str, Asset]
-
 _LOG = logging.getLogger("assetpipe")
+
+
+class _Named(NamedTuple):
+    """An asset, its name, and the assets that may be sent in its place."""
+
+    name: str
+    asset: Asset
+    alternates: tuple[Asset, ...]
 
 
 class _Entry:
@@ -50,13 +56,29 @@ class _Entry:
     Attributes:
         choice: the coding to answer with, by ``Accept-Encoding``.
         representations: by coding.
+        types: the type to answer with, by ``Accept``, where there are several.
+        alternates: by type, but for the usual one.
     """
 
-    __slots__ = ("choice", "representations")
+    __slots__ = ("alternates", "choice", "representations", "types")
 
-    def __init__(self, choice: Choice, representations: Mapping[str, Representation]) -> None:
+    def __init__(
+        self,
+        choice: Choice,
+        representations: Mapping[str, Representation],
+        types: TypeChoice | None,
+        alternates: Mapping[str, Representation],
+    ) -> None:
         self.choice = choice
         self.representations = representations
+        self.types = types
+        self.alternates = alternates
+
+    def chosen(self, fields: Mapping[str, Any]) -> Representation:
+        """Return what to answer with."""
+        if self.types is not None and (type_ := self.types[fields.get("HTTP_ACCEPT")]):
+            return self.alternates[type_]
+        return self.representations[self.choice[fields.get("HTTP_ACCEPT_ENCODING")]]
 
 
 class StaticFiles:
@@ -116,8 +138,7 @@ class StaticFiles:
             if is_fingerprinted(path):
                 self._counts.values[MISSING_HASHED] += 1
         elif method == "GET":
-            coding = entry.choice[fields.get("HTTP_ACCEPT_ENCODING")]
-            representation = entry.representations[coding]
+            representation = entry.chosen(fields)
             kept = representation.kept
             # Most requests ask for the whole of something small, without conditions.
             if kept is not None and not is_conditional(fields):
@@ -135,8 +156,7 @@ class StaticFiles:
         if method == "HEAD":
             # Ranges mean something for GET only (RFC 9110, 14.2).
             fields = {name: value for name, value in fields.items() if name != "HTTP_RANGE"}
-            coding = entry.choice[fields.get("HTTP_ACCEPT_ENCODING")]
-            response = self._get(entry, entry.representations[coding], fields, hand_over=False)
+            response = self._get(entry, entry.chosen(fields), fields, hand_over=False)
             return response.without_body()
         if method == "OPTIONS":
             return PREFLIGHT if "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in fields else OPTIONS
@@ -182,38 +202,63 @@ class StaticFiles:
         """Prepare what a path answers with, at its first request; ``None`` if nothing names it."""
         # Where a file has the logical name of another asset, the file wins.
         name = self._names.get(path, path)
-        asset = self._assets.get(name)
-        if asset is None:
-            name, asset = self._others.get(path) or (name, None)
-        if asset is None or _FOREIGN.search(asset.file):
+        if name in self._assets:
+            named = _named(name, self._assets)
+        else:
+            other = self._others.get(path)
+            if other is None:
+                return None
+            named = other
+        if _FOREIGN.search(named.asset.file):
             return None
-        is_fixed = asset.immutable and path == asset.file
-        entry = self._entries[path] = self._entry(name, asset, is_fixed=is_fixed)
+        is_fixed = named.asset.immutable and path == named.asset.file
+        entry = self._entries[path] = self._entry(named, is_fixed=is_fixed)
         return entry
 
-    def _entry(self, name: str, asset: Asset, *, is_fixed: bool) -> _Entry:
+    def _entry(self, named: _Named, *, is_fixed: bool) -> _Entry:
+        asset = named.asset
         sizes = {IDENTITY: asset.size}
         sizes.update((c, size) for c, size in asset.encodings.items() if c in SIBLING_SUFFIXES)
         codings = tuple(sorted(sizes, key=sizes.__getitem__))
-        fields = self._policy.fields(name, asset.type, FOREVER if is_fixed else REVALIDATE)
-        if asset.immutable and not is_fixed:
-            # Whatever the rules say of the asset: what this path gives changes with every release.
-            fields = (*(each for each in fields if each[0] != REVALIDATE[0]), REVALIDATE)
-        modified = self._modified(asset)
+        alternates = {
+            each.type: each for each in named.alternates if not _FOREIGN.search(each.file)
+        }
+        vary = ", ".join(
+            field
+            for field, varies in (("Accept-Encoding", asset.encodings), ("Accept", alternates))
+            if varies
+        )
+
+        def representation(sent: Asset, coding: str, size: int, number: int) -> Representation:
+            fields = self._policy.fields(named.name, sent.type, FOREVER if is_fixed else REVALIDATE)
+            if asset.immutable and not is_fixed:
+                # Whatever the rules say of the asset: what this path gives changes with every
+                # release.
+                fields = (*(each for each in fields if each[0] != REVALIDATE[0]), REVALIDATE)
+            modified = self._modified(sent)
+            return Representation(
+                str(self._out),
+                sent,
+                coding,
+                size,
+                fields=fields,
+                vary=vary,
+                is_fixed=is_fixed,
+                # A date then names one of them, as an entity tag does.
+                modified=modified and modified - number,
+            )
+
+        known = [coding for coding in _CODINGS if coding in sizes]
         return _Entry(
             self._choices.setdefault(codings, Choice(codings)),
             {
-                coding: Representation(
-                    str(self._out),
-                    asset,
-                    coding,
-                    sizes[coding],
-                    fields=fields,
-                    is_fixed=is_fixed,
-                    # A date then names one of the encodings, as an entity tag does.
-                    modified=modified and modified - number,
-                )
-                for number, coding in enumerate(c for c in _CODINGS if c in sizes)
+                coding: representation(asset, coding, sizes[coding], number)
+                for number, coding in enumerate(known)
+            },
+            TypeChoice(asset.type, tuple(alternates)) if alternates else None,
+            {
+                type_: representation(each, IDENTITY, each.size, number)
+                for number, (type_, each) in enumerate(alternates.items(), len(_CODINGS))
             },
         )
 
@@ -284,8 +329,16 @@ class _Others:
         if path in self._read:  # a manifest never changes under its name, which is its hash
             return self._read[path]
         try:
-            assets: Iterable[_Named] = load(path).assets.items()
+            assets = load(path).assets
         except ManifestError as error:
             _LOG.warning("another release is not served: %s", error)
             return {}
-        return {asset.file: (name, asset) for name, asset in assets if asset.immutable}
+        return {
+            asset.file: _named(name, assets) for name, asset in assets.items() if asset.immutable
+        }
+
+
+def _named(name: str, assets: Mapping[str, Asset]) -> _Named:
+    asset = assets[name]
+    alternates = asset.image.alternates if asset.image else ()
+    return _Named(name, asset, tuple(assets[each] for each in alternates if each in assets))
