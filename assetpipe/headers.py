@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from assetpipe.globs import matcher
-from assetpipe.manifest import HeaderRule
+from assetpipe.manifest import Asset, HeaderRule
 
 Header = tuple[str, str]
 Headers = tuple[Header, ...]
@@ -21,6 +23,17 @@ COMMON: Headers = (
 FOREVER: Header = ("Cache-Control", "public, max-age=31536000, immutable")
 # Any other may be kept, and is asked for again before each use (RFC 9111, 5.2.2.4).
 REVALIDATE: Header = ("Cache-Control", "no-cache")
+
+
+def vary(asset: Asset, alternates: Sequence[Asset]) -> str:
+    """Return the value of ``Vary`` for an asset: what of a request decides what is sent.
+
+    Args:
+        asset: the asset.
+        alternates: what may be sent in its place.
+    """
+    by = ("Accept-Encoding", asset.encodings), ("Accept", alternates)
+    return ", ".join(field for field, varies in by if varies)
 
 
 class Policy:

@@ -94,6 +94,11 @@ class Manifest:
     assets: Mapping[str, Asset]
     headers: tuple[HeaderRule, ...] = ()
 
+    def alternates(self, asset: Asset) -> tuple[Asset, ...]:
+        """Return the assets that a server may answer with in place of one, the best first."""
+        names = asset.image.alternates if asset.image else ()
+        return tuple(self.assets[name] for name in names if name in self.assets)
+
 
 def line(name: str, asset: Asset) -> str:
     """Return an asset's line of the manifest, its keys sorted."""

@@ -191,3 +191,26 @@ PICTURES: dict[str, tuple[str, Make]] = {
     "AVIF": ("avif", lambda: saved(photo(90, 60), "AVIF")),
     "icon": ("ico", icon),
 }  # fmt: skip
+
+
+def steep() -> bytes:
+    """Return a JPEG of 8 × 8 whose one coefficient is larger than any that an encoder takes.
+
+    Decoders show it; libjpeg, asked to write it again, ends the process.
+    """
+
+    def segment(marker: int, data: bytes) -> bytes:
+        return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
+
+    one_code = bytes([1, *[0] * 15])  # of one bit
+    return b"".join(
+        [
+            b"\xff\xd8",
+            segment(0xDB, b"\0" + b"\1" * 64),
+            segment(0xC0, struct.pack(">BHHB", 8, 8, 8, 1) + bytes([1, 0x11, 0])),
+            segment(0xC4, b"\x00" + one_code + b"\x0f"),  # a difference of 15 bits
+            segment(0xC4, b"\x10" + one_code + b"\x00"),  # nothing else
+            segment(0xDA, bytes([1, 1, 0, 0, 63, 0])),
+            b"\x7f\xff\x00\x7f\xff\xd9",
+        ]
+    )

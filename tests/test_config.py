@@ -219,6 +219,8 @@ WRONG: list[Any] = [
 WRONG += [
     pytest.param("publish", "3", "is not a table of destinations", id="publish: a number"),
     pytest.param("publish", "{x = 3}", "is not a table of keys", id="publish: a name"),
+    pytest.param("images", "3", "is not a table of keys", id="images: a number"),
+    pytest.param("variants", "'some'", "unknown variants 'some'", id="variants"),
 ]
 KEYS = {field for field in Config.__dataclass_fields__ if field != "roots"}
 

@@ -20,14 +20,14 @@ from assetpipe import manifest
 from assetpipe.cli.export import export_group
 from assetpipe.errors import AssetpipeError, ConfigError, InputError
 from assetpipe.headers import COMMON, FOREVER, REVALIDATE, Policy
-from assetpipe.manifest import Asset, HeaderRule, Manifest
+from assetpipe.manifest import Asset, HeaderRule, Image, Manifest
 from assetpipe.mediatypes import content_type
 from assetpipe.names import url_path
 from assetpipe.publish.edge import cloudfront, key_value_store
 from assetpipe.publish.edge.cloudfront import FUNCTION_LIMIT
 from assetpipe.publish.edge.columns import columns
-from assetpipe.serve.fields import Choice
-from tests.http.cases import CASES
+from assetpipe.serve.fields import Choice, TypeChoice
+from tests.http.cases import ACCEPTED, CASES, CHROME, SAFARI
 from tests.http.client import Answer, Connection, ProtocolError
 from tests.http.servers import free_port, started
 from tests.http.site import FILES, SECRET
@@ -42,6 +42,11 @@ FIXED = "vendor/jquery-3.7.1.min.js"
 LOOKS_HASHED = "plain/looks.0123456789ab.js"
 KEPT_DOT = "img/.kept.svg"
 BACKSLASHED = "img/back\\slash.svg"
+
+PHOTO = "img/photo & 日本.jpg"
+PRUNED = "img/pruned.jpg"
+OTHERS = {name: (f"{name}.40.avif", f"{name}.40.webp") for name in (PHOTO, PRUNED)}
+"""Images, and the variants that may be sent in their place; of one the AVIF is gone."""
 
 ODD = (
     'img/a b"c.svg',
@@ -67,6 +72,7 @@ TREE: Mapping[str, bytes] = {
     FIXED: b"jQuery()\n" * 30,
     LOOKS_HASHED: b"looks()",
     DOTTED: b"Contact: x\n",
+    **{name: name.encode() for photo, others in OTHERS.items() for name in (photo, *others)},
     "robots.txt": b"User-agent: *\n" * 40,
     "pwa/manifest.json": b"{}",
     "ruled/a.css": b"a{}",
@@ -179,6 +185,10 @@ def write_site(folder: Path) -> tuple[Path, Manifest]:
         DATA: {"type": "application/x-own"},
         FIXED: {"immutable": True},
         **{name: {"immutable": True} for name in PLAIN_ODD[::2]},
+        **{
+            name: {"image": Image(40, 30, "", "", others, others)}
+            for name, others in OTHERS.items()
+        },
     }
     assets = {name: a._replace(**special.get(name, {})) for name, a in drawn.assets.items()}
     lines = (manifest.line(name, asset) for name, asset in sorted(assets.items()))
@@ -188,6 +198,7 @@ def write_site(folder: Path) -> tuple[Path, Manifest]:
         (out / hidden).parent.mkdir(parents=True, exist_ok=True)
         (out / hidden).write_bytes(SECRET)
     (folder / "secret.txt").write_bytes(SECRET)
+    (out / assets[OTHERS[PRUNED][0]].file).unlink()
     return out, Manifest(number, assets, RULES)
 
 
@@ -247,7 +258,7 @@ def running(
 
 
 @pytest.mark.parametrize("coding", ["identity", "br", "gzip"])
-@pytest.mark.parametrize("name", TREE)
+@pytest.mark.parametrize("name", [name for name in TREE if name != OTHERS[PRUNED][0]])
 def test_every_file_is_served_as_the_manifest_says(
     running: Running, name: str, coding: str
 ) -> None:
@@ -266,7 +277,7 @@ def test_every_file_is_served_as_the_manifest_says(
     for field_name in (*expected, *dict(COMMON), "X-Own", "X-Letter", "X-Never"):
         want = expected.get(field_name)
         assert answer.lines(field_name) == ([want] if want else []), field_name
-    assert answer.lines("vary") in ([], ["Accept-Encoding"])
+    assert answer.lines("vary") in ([], ["Accept" if name in OTHERS else "Accept-Encoding"])
     assert answer.lines("vary") or not asset.encodings
     assert answer.get("x-server") is None
 
@@ -371,6 +382,53 @@ def test_no_client_gets_what_it_refuses(running: Running, accept: str, name: str
     assert answer.lines("vary") == ["Accept-Encoding"]
 
 
+TYPES = [
+    (CHROME, "avif"),
+    (SAFARI, "avif"),
+    ("image/webp,*/*", "webp"),
+    ("text/html, IMAGE/WEBP ; q=0.001", "webp"),
+    ("image/avif;q=0,image/webp;q=1.0", "webp"),
+    ("image/avif;q=0.000,image/webp;q=0", "jpeg"),
+    ("image/avif;q=2, image/webp;q=0.0001, image/webp;q", "jpeg"),
+    ("image/avif-sequence,ximage/webp", "jpeg"),
+    ("image/avif;profile=1", "jpeg"),
+    ("*/*", "jpeg"),
+    ("image/*", "jpeg"),
+    ("", "jpeg"),
+]
+"""Values of ``Accept``, and what they are answered with; weights count only at CloudFront."""
+
+
+@pytest.mark.parametrize(("accept", "kind"), TYPES)
+def test_images_are_sent_in_the_type_that_a_client_names(
+    running: Running, accept: str, kind: str
+) -> None:
+    """With the fields of the image itself, but for the type."""
+    asset = running.release.assets[PHOTO]
+    for method in ("GET", "HEAD"):
+        answer = running.get(running.url(PHOTO), method, Accept=accept, Accept_Encoding="br, gzip")
+        body = PHOTO.encode() if kind == "jpeg" else f"{PHOTO}.40.{kind}".encode()
+        assert (answer.status, answer.body) == (200, body if method == "GET" else b"")
+        assert answer.lines("content-type") == [f"image/{kind}"]
+        assert answer.lines("vary") == ["Accept"]
+        assert answer.get("content-encoding") is None
+        expected = dict(Policy(RULES).fields(PHOTO, f"image/{kind}", FOREVER))
+        for field_name, want in expected.items():
+            assert answer.lines(field_name) == [want], field_name
+    usual = running.get(url_path(asset.file), Accept="*/*")
+    tag = usual.get("etag")
+    again = running.get(url_path(asset.file), Accept=accept, If_None_Match=tag or "")
+    assert (again.status == 304) == (kind == "jpeg")
+    assert again.lines("vary") == ["Accept"]
+
+
+def test_a_variant_that_is_gone_is_not_sent(running: Running) -> None:
+    """A release that nobody needs any more may have been pruned since the export."""
+    answer = running.get(running.url(PRUNED), Accept=CHROME)
+    assert (answer.status, answer.get("content-type")) == (200, "image/webp")
+    assert answer.body == OTHERS[PRUNED][1].encode()
+
+
 @pytest.mark.parametrize("name", [OWN, "robots.txt", ODD[0]])
 @pytest.mark.parametrize("coding", ["identity", "br", "gzip"])
 def test_conditions_and_ranges(running: Running, name: str, coding: str) -> None:
@@ -445,9 +503,13 @@ def test_no_question_makes_a_server_tell_a_secret(
             assert answer.lines("cache-control") in (["no-store"], []), case.name
 
 
-def event(uri: str, accept: str | list[str] | None, method: str = "GET") -> dict[str, Any]:
+def event(
+    uri: str, accept: str | list[str] | None, method: str = "GET", types: str | None = None
+) -> dict[str, Any]:
     """Return what CloudFront hands to a function (its event structure, version 1.0)."""
     headers: dict[str, Any] = {"host": {"value": "static.example.com"}}
+    if types is not None:
+        headers["accept"] = {"value": types}
     if isinstance(accept, list):
         headers["accept-encoding"] = {
             "value": accept[0],
@@ -501,6 +563,24 @@ def test_cloudfront_chooses_as_our_own_server_does(release: Manifest, stored: bo
         events += [event(uri, ["gzip;q=0.5", "br"]), event(uri, "br", "HEAD")]
         wanted += [uri + ".br"] * 2
     assert rewritten(release, events, stored=stored) == wanted
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["in the function", "in a store"])
+def test_cloudfront_chooses_types_as_our_own_server_does(release: Manifest, stored: bool) -> None:
+    """For every value of Accept, weights included."""
+    uri = f"/static/{url_path(release.assets[PHOTO].file)}"
+    choice = TypeChoice("image/jpeg", ("image/avif", "image/webp"))
+    fields = [accept for accept, _ in (*TYPES, *ACCEPTED.values())]
+    paths = {
+        asset.type: f"/static/{url_path(asset.file)}"
+        for name, asset in release.assets.items()
+        if name in OTHERS[PHOTO]
+    }
+    events = [event(uri, "br, gzip", types=accept) for accept in fields]
+    wanted = [paths.get(choice[accept], uri) for accept in fields]
+    assert set(wanted) == {uri, *paths.values()}
+    assert rewritten(release, events, stored=stored) == wanted
+    assert rewritten(release, [event(uri, None, "POST", CHROME)], stored=stored) == [uri]
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["in the function", "in a store"])

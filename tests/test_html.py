@@ -540,17 +540,17 @@ def test_a_built_document_leads_to_what_was_built(tmp_path: Path) -> None:
         {"imports": {"x": ".\\/x.js"}, "integrity": {"./x.js": "sha384-old"}}
     </script>
     <script type=module>import "./x.js"</script>
-    <img src=/static/a.png srcset='a.png?1 1x,&#97;.png#é 2x'> <a href=index.html>
-    <p style='background: url( "a.png" )'>"""
+    <img src=/static/a.svg srcset='a.svg?1 1x,&#97;.svg#é 2x'> <a href=index.html>
+    <p style='background: url( "a.svg" )'>"""
     expected = """<!DOCTYPE html>
     <link rel=stylesheet href="css/[css/a.css]?x&amp;lt;" integrity="SRI of css/a.css">
     <script type=importmap>
         {"imports": {"x": "./[x.js]"}, "integrity": {"./[x.js]": "SRI of x.js"}}
     </script>
     <script type=module>import "./[x.js]"</script>
-    <img src=[a.png] srcset='[a.png]?1 1x,[a.png]#é 2x'> <a href=index.html>
-    <p style='background: url( "[a.png]" )'>"""
-    tree = {"css/a.css": "a{b:url(../a.png)}", "x.js": "export default 1", "a.png": "an image"}
+    <img src=[a.svg] srcset='[a.svg]?1 1x,[a.svg]#é 2x'> <a href=index.html>
+    <p style='background: url( "[a.svg]" )'>"""
+    tree = {"css/a.css": "a{b:url(../a.svg)}", "x.js": "export default 1", "a.svg": "<svg/>"}
     site = Site(tmp_path, {"index.html": source, **tree}, html=("*.html",))
     assert site.build().warnings == ()
     for name, file in site.files().items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from assetpipe import kinds
+from assetpipe.build.workers import LimitError, Limits, Workers
 from assetpipe.dimensions import measure
-from assetpipe.kinds.image import KIND
 from assetpipe.kinds.model import ImageOptions, Options, Transformed
 from tests.pictures import (
     PICTURES,
@@ -376,6 +377,12 @@ def test_junk_behind_the_end_goes() -> None:
         assert transformed(data + SECRET * 9, suffix).body == transformed(data, suffix).body
 
 
+@pytest.fixture(name="workers", scope="module")
+def _workers() -> Iterator[Workers]:
+    with Workers(1) as workers:
+        yield workers
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     name=st.sampled_from([name for name in PICTURES if "AVIF" not in name]),
@@ -383,12 +390,20 @@ def test_junk_behind_the_end_goes() -> None:
     bytes_=st.binary(max_size=6),
     cut=st.booleans(),
 )
-def test_damage_is_survived(name: str, at: float, bytes_: bytes, cut: bool) -> None:
+def test_damage_is_survived(
+    workers: Workers, name: str, at: float, bytes_: bytes, cut: bool
+) -> None:
     """Nothing raises, nothing grows, and what is noted is as it was."""
     data = made(name)[0]
     place = int(at * len(data))
     broken = data[:place] + bytes_ + (b"" if cut else data[place + len(bytes_) :])
-    result = KIND.transform(broken, Options(image=ImageOptions(memory=64 * MIB)))
+    options = Options(image=ImageOptions(memory=64 * MIB))
+    try:
+        limits = Limits(memory=512 * MIB, seconds=60)
+        result = workers.call_within(limits, kinds.transform, kinds.IMAGE, broken, options)
+    except LimitError as error:
+        assert "it is damaged" in str(error)  # noqa: PT017
+        return
     assert len(result.body) <= len(broken)
     if result.notes:
         assert result.body == broken

@@ -203,7 +203,7 @@ def site(tmp_path: Path) -> Site:
             "css/a.css": "@import 'b.css'; a { b: url(../img/i.svg) }" + "x { y: z }" * 80,
             "css/b.css": "b { c: d }" * 120,
             "img/i.svg": f"<svg>{'<g/>' * 150}</svg>",
-            "gone.css": "a { b: url(gone.png) }",
+            "gone.css": "a { b: url(gone.svg) }",
             "robots.txt": "User-agent: *\n" * 60,
         },
         plain=["robots.txt"],
@@ -444,10 +444,10 @@ def test_a_failed_build_does_not_hide_the_edit_that_mends_it(site: Site) -> None
 
 def test_a_missing_file_that_appears_is_linked_and_one_that_goes_is_warned_of(site: Site) -> None:
     """A reference's target counts even where the file that refers to it is untouched."""
-    site.write("gone.png", "now here")
+    site.write("gone.svg", "<svg/>")
     assert site.build().warnings == ()
-    assert assets(site.out)["gone.css"]["references"] == ["gone.png"]
-    site.remove("gone.png")
+    assert assets(site.out)["gone.css"]["references"] == ["gone.svg"]
+    site.remove("gone.svg")
     assert ["gone.css:1:12" in problem.where for problem in site.build().warnings] == [True]
 
 

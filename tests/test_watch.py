@@ -297,11 +297,14 @@ def test_a_thousand_files_at_once_are_one_build(project: Path) -> None:
     for sheet in sheets[::2]:
         sheet.write_text("a {}\n")
     with Watching(project) as watch:
-        for number, sheet in enumerate(sheets):
-            sheet.write_text(f"a {{ width: {number}px }}\n")
-        built = watch.next("build")
+        for attempt in range(5):
+            for number, sheet in enumerate(sheets):
+                sheet.write_text(f"a {{ width: {number}px; height: {attempt}px }}\n")
+            built, others = watch.next("build"), watch.rest()
+            if not others:  # else the machine was busy, and they did not come at once
+                break
         assert len(built["changed"]) == 1000
-        assert watch.rest() == []
+        assert others == []
     assert release_of(project) == clean_build(project, *DRAFT)
 
 

@@ -84,6 +84,11 @@ class Images:
         """Whether any image may have variants."""
         return bool(self.usual.formats) or any(values.get("formats") for _, values in self.rules)
 
+    @property
+    def offers(self) -> bool:
+        """Whether stylesheets offer the variants of any image."""
+        return self.usual.image_set or any(values.get("image_set") for _, values in self.rules)
+
     def finder(self) -> Callable[[str], ImageRule]:
         """Return the function from an image's name to its rule."""
         rules = [(matcher([glob]), values) for glob, values in self.rules]

@@ -11,6 +11,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -18,8 +19,9 @@ from assetpipe import names
 from assetpipe.build.cache import key
 from assetpipe.build.model import Problem, Severity
 from assetpipe.build.transforms import Prepared
-from assetpipe.kinds.model import Reference, Role
+from assetpipe.kinds.model import SEPARATOR, Reference, Role
 from assetpipe.kinds.urls import TAIL_SAFE, is_remote, split_url
+from assetpipe.mediatypes import media_type
 
 MAP_SUFFIX = ".map"
 """What a script's or stylesheet's name gets to name its source map."""
@@ -169,12 +171,16 @@ def _url(referrer: str, target: str, role: Role) -> str:
     return f"./{url}" if role == "module" and not url.startswith(("./", "../")) else url
 
 
+Offers = Callable[[str], Sequence[str]]
+"""Returns the logical names of what may be shown in place of an image, the best first."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """One resolved reference."""
+    """One resolved reference, and all files that it needs."""
 
     reference: Reference
-    target: str
+    targets: tuple[str, ...]
 
 
 class Linker:
@@ -190,6 +196,7 @@ class Linker:
         kept: the names in ``last`` whose bodies, and all that decides what their references
             lead to, are what they were.
         body: reads a prepared file's bytes.
+        offers: what stylesheets offer beside an image.
     """
 
     def __init__(
@@ -203,6 +210,7 @@ class Linker:
         last: Mapping[str, Linked],
         kept: Container[str],
         body: Callable[[Prepared], bytes],
+        offers: Offers,
     ) -> None:
         self._files = files
         self._resolver = resolver
@@ -212,6 +220,7 @@ class Linker:
         self._last = last
         self._kept = kept
         self._body = body
+        self._offers = offers
         self._links: dict[str, list[_Link]] = {}
         self._output: dict[str, str] = {}
         self._integrity: dict[str, str] = {}
@@ -251,13 +260,18 @@ class Linker:
         if file.name in self._kept:
             return self._last[file.name].references
         links = self._links[file.name] = list(self._resolve(file, report=True))
-        return tuple(sorted({link.target for link in links}))
+        return tuple(sorted({target for link in links for target in link.targets}))
 
     def _resolve(self, file: Prepared, *, report: bool = False) -> Iterator[_Link]:
         for reference in file.references:
+            if reference.role == "images":
+                images = offered(file, reference, self._resolver, self._offers)
+                if images:
+                    yield _Link(reference, tuple(chain.from_iterable(images)))
+                continue
             target = self._resolver.resolve(file.name, reference.specifier, reference.role)
             if isinstance(target, str):
-                yield _Link(reference, target)
+                yield _Link(reference, (target,))
             elif target is not None and report and reference.role != "integrity":
                 self._report(file, reference, target)
 
@@ -331,6 +345,7 @@ class Linker:
         return not any(
             isinstance(self._resolver.resolve(file.name, each.specifier, each.role), Missing)
             for each in file.references
+            if each.role != "images"
         )
 
     def _edits(self, file: Prepared) -> list[Edit]:
@@ -340,7 +355,10 @@ class Linker:
         return [edit for link in links if (edit := self._edit(file, link)) is not None]
 
     def _edit(self, file: Prepared, link: _Link) -> Edit | None:
-        reference, target = link.reference, link.target
+        reference, target = link.reference, link.targets[0]
+        if reference.role == "images":
+            images = offered(file, reference, self._resolver, self._offers)
+            return image_sets(file, reference, images, self._output.__getitem__)
         if reference.role == "integrity":
             # Of files that refer to each other, neither can hold the hash of the other.
             return Edit(reference.start, reference.end, self._integrity.get(target, ""))
@@ -371,6 +389,60 @@ def edit(
         if body()[reference.start : reference.end].endswith(written):
             return Edit(reference.start, reference.end - len(written), url)
     return Edit(reference.start, reference.end, url + quoted)
+
+
+def offered(
+    file: Prepared, reference: Reference, resolver: Resolver, offers: Offers
+) -> list[tuple[str, ...]]:
+    """Return what a declaration may show: of each URL the image, then what is offered beside it.
+
+    Nothing where nothing is offered, or one of the URLs leads to no file.
+
+    Args:
+        file: the stylesheet.
+        reference: the place behind the declaration.
+        resolver: finds targets.
+        offers: what may be shown in place of an image.
+    """
+    images: list[tuple[str, ...]] = []
+    for specifier in reference.specifier.split(SEPARATOR)[1::2]:
+        target = resolver.resolve(file.name, specifier, "url")
+        if not isinstance(target, str):
+            return []
+        images.append((target, *offers(target)))
+    return images if any(len(image) > 1 for image in images) else []
+
+
+def image_sets(
+    file: Prepared,
+    reference: Reference,
+    images: Sequence[Sequence[str]],
+    output: Callable[[str], str],
+) -> Edit:
+    """Return the edit that repeats a declaration with its images in other formats.
+
+    Args:
+        file: the stylesheet.
+        reference: the place behind the declaration.
+        images: what it may show, as ``offered`` returns it.
+        output: returns the output file of a target.
+    """
+    texts = reference.specifier.split(SEPARATOR)[::2]
+    parts = [texts[0]]
+    for (image, *others), text in zip(images, texts[1:], strict=True):
+        parts.append(_url_function(file, output(image)))
+        if others:
+            choices = ",".join(
+                f'{_url_function(file, output(each))} type("{media_type(each)}")'
+                for each in (*others, image)
+            )
+            parts[-1] = f"image-set({choices})"
+        parts.append(text)
+    return Edit(reference.start, reference.end, f";{''.join(parts)}")
+
+
+def _url_function(file: Prepared, output: str) -> str:
+    return f"url({_url(file.name, output, 'url')})"
 
 
 def splice(body: bytes, edits: Sequence[Edit], encoding: str) -> bytes:

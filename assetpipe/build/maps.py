@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from assetpipe.build import sources
-from assetpipe.build.link import Edit, Resolver, edit
+from assetpipe.build.link import Edit, Offers, Resolver, edit, image_sets, offered
 from assetpipe.build.model import Input, Need, Source
 from assetpipe.build.transforms import Prepared
 from assetpipe.build.workers import Workers
@@ -69,6 +69,7 @@ class Maps:
         public_path: where a URL with a leading slash begins.
         fixed: says whether a name stays as it is.
         workers: processes to compose in.
+        offers: what stylesheets offer beside an image.
 
     Attributes:
         found: every file of the source folders, by its name there.
@@ -82,6 +83,7 @@ class Maps:
         public_path: str,
         fixed: Callable[[str], bool],
         workers: Workers,
+        offers: Offers,
     ) -> None:
         self.found = found
         self._by_path = {source.path: name for name, source in found.items()}
@@ -89,6 +91,7 @@ class Maps:
         self._resolver = resolver
         self._fixed = fixed
         self._workers = workers
+        self._offers = offers
 
     def edits(self, file: Prepared, body: Callable[[], bytes]) -> list[Edit | None]:
         """Return the edits that linking will make, one for each reference.
@@ -98,13 +101,19 @@ class Maps:
         """
         edits: list[Edit | None] = []
         for reference in file.references:
+            if reference.role == "images":
+                images = offered(file, reference, self._resolver, self._offers)
+                edits.append(image_sets(file, reference, images, self._output) if images else None)
+                continue
             target = self._resolver.resolve(file.name, reference.specifier, reference.role)
             if not isinstance(target, str) or reference.role == "integrity":
                 edits.append(None)
                 continue
-            output = target if self._fixed(target) else fingerprinted(target, _ANY_HASH)
-            edits.append(edit(file, reference, target, output, body))
+            edits.append(edit(file, reference, target, self._output(target), body))
         return edits
+
+    def _output(self, target: str) -> str:
+        return target if self._fixed(target) else fingerprinted(target, _ANY_HASH)
 
     def make(self, file: Prepared, body: bytes, mapped: Mapped, source: Input) -> Made:
         """Make the map of a prepared file.

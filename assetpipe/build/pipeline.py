@@ -104,6 +104,7 @@ class _Build:
         self._pool = pool
         self._is_plain = matcher(config.plain)
         self._is_immutable = matcher(config.immutable)
+        self._image_rule = config.images.finder()
         self._last = last
         self._variants = Variants(
             config,
@@ -119,8 +120,15 @@ class _Build:
         )
         self._resolver = Resolver(config.public_path, self._sources.keys())
         self._maps = Maps(
-            self._inputs.found, self._resolver, config.public_path, self._is_fixed, workers
+            self._inputs.found,
+            self._resolver,
+            config.public_path,
+            self._is_fixed,
+            workers,
+            self._offers,
         )
+        self._prepared: dict[str, Prepared] = {}
+        self._unmapped: list[str] = []  # stylesheets that offer images, until these are made
         self._shipment = Shipment(
             output,
             cache,
@@ -198,7 +206,7 @@ class _Build:
 
     def _prepare(self, progress: Progress) -> dict[str, Prepared]:
         """Transform what changed, in parallel; files that refer to nothing ship at once."""
-        prepared: dict[str, Prepared] = {}
+        prepared = self._prepared
         for name, source in self._sources.items():
             if self._has_code(name):
                 continue
@@ -209,10 +217,15 @@ class _Build:
             self._pool.submit(
                 _PREPARE,
                 source.size * _TRANSFORM_COST,
-                lambda name=name: self._prepare_one(name, prepared),  # type: ignore[misc]
+                lambda name=name: self._prepare_one(name),  # type: ignore[misc]
             )
         self._pool.wait(_PREPARE, progress)
-        return dict(sorted(prepared.items()))
+        for name in self._unmapped:
+            cost = self._sources[name].size * _TRANSFORM_COST
+            self._pool.submit(_PREPARE, cost, lambda name=name: self._map(name))  # type: ignore[misc]
+        self._pool.wait(_PREPARE, progress)
+        self._prepared = dict(sorted(prepared.items()))
+        return self._prepared
 
     def _has_code(self, name: str) -> bool:
         """Say whether a file may be the source map of another, which then decides about it."""
@@ -237,6 +250,8 @@ class _Build:
             return [file, *made] if len(made) == len(records) else None
         if self._config.source_maps == "off":
             return [file]
+        if _offers_images(file):
+            return None
         record = self._last.records.get(map_name)
         if record is None or not _is_map(record.prepared):
             if map_name not in self._sources:
@@ -262,20 +277,38 @@ class _Build:
             return None
         return file if all(map(_is_as_seen, file.needs)) else None
 
-    def _prepare_one(self, name: str, prepared: dict[str, Prepared]) -> None:
+    def _prepare_one(self, name: str) -> None:
         file, source, result = self._transformed(name)
-        self._put(file, result.body, prepared)
+        self._put(file, result.body)
         if result.picture:
-            self._make_variants(file, result.picture, prepared)
+            self._make_variants(file, result.picture)
+        if result.mapped and _offers_images(file):
+            self._unmapped.append(name)
+        elif result.mapped:
+            made = self._maps.make(file, result.body, result.mapped, source)
+            self._put(self._map_of(file, made), made.data)
+        elif name + MAP_SUFFIX in self._sources and self._has_code(name + MAP_SUFFIX):
+            self._prepare_one(name + MAP_SUFFIX)
+
+    def _map(self, name: str) -> None:
+        """Make the map of a stylesheet whose length depends on what images there are."""
+        file, source, result = self._transformed(name)
         if result.mapped:
             made = self._maps.make(file, result.body, result.mapped, source)
-            self._put(self._map_of(file, made), made.data, prepared)
-        elif name + MAP_SUFFIX in self._sources and self._has_code(name + MAP_SUFFIX):
-            self._prepare_one(name + MAP_SUFFIX, prepared)
+            self._put(self._map_of(file, made), made.data)
 
-    def _make_variants(
-        self, file: Prepared, picture: Picture, prepared: dict[str, Prepared]
-    ) -> None:
+    def _offers(self, name: str) -> Sequence[str]:
+        """Return what stylesheets offer beside an image: the variants as wide as it is."""
+        image = self._prepared[name].image
+        if image is None or not self._image_rule(name).image_set:
+            return ()
+        return [
+            variant
+            for variant in image.variants
+            if (made := self._prepared[variant].image) and made.width == image.width
+        ]
+
+    def _make_variants(self, file: Prepared, picture: Picture) -> None:
         def read() -> bytes:
             data = self._inputs.read(file.name).data
             if hashlib.sha256(data).hexdigest() != file.source_digest:
@@ -287,10 +320,10 @@ class _Build:
                 variants=tuple(each.name for each in made),
                 alternates=tuple(each.name for each in made if each.is_alternate),
             )
-            prepared[file.name] = file._replace(image=image, notes=(*file.notes, *notes))
+            self._prepared[file.name] = file._replace(image=image, notes=(*file.notes, *notes))
             for variant, (height, data) in made.items():
                 image = Image(variant.width, height)
-                self._put(_variant_of(file, variant.name, image, data), data, prepared)
+                self._put(_variant_of(file, variant.name, image, data), data)
 
         self._variants.make(file.name, picture, file.source_digest, file.size, read, done)
 
@@ -321,8 +354,8 @@ class _Build:
         )
         return file, source, result
 
-    def _put(self, file: Prepared, body: bytes, prepared: dict[str, Prepared]) -> None:
-        prepared[file.name] = file
+    def _put(self, file: Prepared, body: bytes) -> None:
+        self._prepared[file.name] = file
         if not file.references and not self._is_fixed(file.name):
             name = fingerprinted(file.name, file.digest)
             self._shipment.ship(
@@ -360,6 +393,7 @@ class _Build:
             last={name: record.linked for name, record in self._last.records.items()},
             kept=self._kept(prepared),
             body=self._body,
+            offers=self._offers,
         )
 
     def _policy(self) -> Callable[[str], str]:
@@ -518,6 +552,10 @@ class _Build:
 def _is_map(file: Prepared) -> bool:
     """Say whether a file is a source map that was made."""
     return file.transform in {_MAP, _COMPOSED}
+
+
+def _offers_images(file: Prepared) -> bool:
+    return any(reference.role == "images" for reference in file.references)
 
 
 def _image_of(name: str, result: Transformed) -> Image | None:

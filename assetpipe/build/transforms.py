@@ -14,7 +14,6 @@ from assetpipe.build.inputs import Inputs
 from assetpipe.build.model import Need
 from assetpipe.build.variants import Variants
 from assetpipe.build.workers import LimitError, Limits, Workers
-from assetpipe.dimensions import measure
 from assetpipe.globs import matcher
 from assetpipe.kinds import text
 from assetpipe.kinds.js import can_shrink
@@ -31,7 +30,7 @@ from assetpipe.kinds.model import (
 from assetpipe.manifest import Image
 from assetpipe.names import split_suffix
 
-_JAVASCRIPT = "assetpipe.kinds.js"
+_CSS, _JAVASCRIPT = "assetpipe.kinds.css", "assetpipe.kinds.js"
 _LIMIT_HINT = "if it is right, raise `memory` or `timeout` in [tool.assetpipe.images]"
 
 
@@ -94,6 +93,7 @@ class Transforms:
     ) -> None:
         self._minify = config.minify
         self._image_rule = config.images.finder()
+        self._offers_images = config.images.offers and config.variants != "off"
         self._limits = Limits(config.images.memory * MIB, config.images.timeout)
         self._source_maps = config.source_maps
         self._minifier = f"esbuild {esbuild.version}" if esbuild else "assetpipe"
@@ -131,10 +131,10 @@ class Transforms:
         if options.image is not None:
             try:
                 result = self._workers.call_within(
-                    self._limits, _size(data), kinds.transform, module, data, options
+                    self._limits, kinds.transform, module, data, options
                 )
             except LimitError as error:
-                note = Note(f"ships untouched: to work on it takes {error}", hint=_LIMIT_HINT)
+                note = Note(f"ships untouched: {error}", hint=_LIMIT_HINT)
                 return Transformed(data, notes=(note,), encoding="latin-1")
         else:
             result = self._workers.call(len(data), kinds.transform, module, data, options, minified)
@@ -181,13 +181,8 @@ class Transforms:
             source_maps=self._source_maps,
             made=self._inputs.is_made(name),
             image=image,
+            image_set=module == _CSS and self._offers_images,
         )
-
-
-def _size(data: bytes) -> int:
-    """Return how many bytes there are to work on: those of an image are its pixels."""
-    size = measure(data)
-    return len(data) + (4 * size.width * size.height if size else 0)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -22,7 +22,6 @@ from assetpipe.names import split_suffix
 
 _SECTION = "variant"
 _PIXEL_COST = 3  # of one pixel, in the unit of encode.cost
-_GROWTH = 10  # times the bytes of a file are those of its pixels, about
 _HINT = "for this image, set `formats = []` in a rule of [tool.assetpipe.images]"
 
 
@@ -205,8 +204,8 @@ class Variants:
         made = self._stored(one)
         if made is None:
             widths = _widths(wanted)
-            pixels = variants.scaled(data, widths)[widths.index(one.width)]
-            made = self._encode(one, pixels)
+            pixels = self._workers.call_within(self._limits, variants.scaled, data, widths)
+            made = self._encode(one, pixels[widths.index(one.width)])
         return made.data
 
     def _rule(self, name: str) -> ImageRule | None:
@@ -228,12 +227,9 @@ class Variants:
     def _scale(self, work: _Work) -> None:
         widths, data = _widths(work.wanted), work.read()
         try:
-            pixels = self._workers.call_within(
-                self._limits, len(data) * _GROWTH, variants.scaled, data, widths
-            )
+            pixels = self._workers.call_within(self._limits, variants.scaled, data, widths)
         except (LimitError, UnsuitableError) as error:
-            takes = "to make them takes " if isinstance(error, LimitError) else ""
-            work.done({}, [Note(f"has no variants: {takes}{error}", hint=_HINT)])
+            work.done({}, [Note(f"has no variants: {error}", hint=_HINT)])
             return
         for each in [each for each in work.wanted if each not in work.made]:
             scaled = pixels[widths.index(each.width)]

@@ -7,12 +7,13 @@ over and over; and forking a process that has threads is not safe.
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -49,7 +50,7 @@ class Limits:
 
 
 class LimitError(Exception):
-    """A call took more than it may; the message says of what."""
+    """A call took more than it may, or its process died; the message says so of "it"."""
 
 
 class Workers:
@@ -102,36 +103,34 @@ class Workers:
         return cast(R, _result(answer))
 
     def call_within(
-        self, limits: Limits, size: int, function: Callable[P, R], *args: P.args, **named: P.kwargs
+        self, limits: Limits, function: Callable[P, R], *args: P.args, **named: P.kwargs
     ) -> R:
-        """Call a module's function like ``call``, but end it where it takes too much.
+        """Call a module's function in a worker, but end it where it takes too much.
 
-        What is small enough to be done here has no limits.
+        Never here: the decoders that read files of all sorts may end their process instead of
+        raising an error, as libjpeg does. What they write to standard error is dropped.
 
         Raises:
-            LimitError: it took more than that.
+            LimitError: it took more than that, or the worker died.
             Exception: what the function raised.
         """
         much = f"more than {limits.memory >> 20} MiB"
-        if self._is_inline(size):
-            try:
-                return function(*args, **named)
-            except MemoryError as error:
-                raise LimitError(much) from error
         worker = self._take()
         alarm = _Alarm(limits.seconds, worker)
         try:
             with alarm:
                 answer = _ask(worker, (function, args, named, limits.memory))
         except _LOST as error:
-            late = f"more than {limits.seconds:g} seconds"
-            raise LimitError(late if alarm.has_rung else much) from error
+            if alarm.has_rung:
+                raise LimitError(f"it takes more than {limits.seconds:g} seconds") from error
+            status = worker.wait()
+            raise LimitError(f"it is damaged, or takes {much} (status {status})") from error
         finally:
             self._idle.put(worker if alarm.was_in_time else self._replace(worker))
         try:
             return cast(R, _result(answer))
         except MemoryError as error:
-            raise LimitError(much) from error
+            raise LimitError(f"it takes {much}") from error
 
     def _is_inline(self, size: int) -> bool:
         with self._lock:
@@ -222,7 +221,7 @@ def serve() -> None:
             return
         answer: _Answer
         try:
-            with _limited(memory):
+            with _limited(memory), _silent() if memory else nullcontext():
                 answer = function(*args, **named), None
         except Exception as error:  # noqa: BLE001 - raised again by whoever asked
             answer = None, error
@@ -248,6 +247,19 @@ def _limited(memory: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Drop what is written to standard error, by libraries that know no other way."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _ask(worker: subprocess.Popen[bytes], request: _Request) -> _Answer:

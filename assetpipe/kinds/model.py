@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-Role = Literal["url", "import", "module", "worker", "sourcemap", "map", "integrity"]
+Role = Literal["url", "import", "module", "worker", "sourcemap", "map", "integrity", "images"]
 """How a reference is used.
 
 ``url``: any URL relative to the file (CSS ``url()``, JavaScript ``new URL(…, import.meta.url)``);
@@ -13,8 +13,12 @@ Role = Literal["url", "import", "module", "worker", "sourcemap", "map", "integri
 without ``./`` is not a URL; ``worker``: ``importScripts``; ``sourcemap``: ``sourceMappingURL`` as
 the author wrote it; ``map``: the empty place for the URL of the file's own new source map;
 ``integrity``: what stands there is not a URL, but the integrity (W3C SRI) of the file that the
-specifier names.
+specifier names; ``images``: the empty place behind a declaration of CSS, for the same with images
+in other formats, the specifier being that declaration with ``SEPARATOR`` on either side of each
+URL.
 """
+
+SEPARATOR = "\0"
 
 SourceMaps = Literal["off", "linked", "hidden"]
 """What becomes of source maps: none are made; made and named by the code; made, but not named."""
@@ -99,6 +103,7 @@ class Options:
         made: the build itself made the source, of something else, so that a way back is kept even
             if the body is the source.
         image: for images alone.
+        image_set: for stylesheets alone: leave places for images in other formats.
     """
 
     minify: bool = True
@@ -108,6 +113,7 @@ class Options:
     source_maps: SourceMaps = "off"
     made: bool = False
     image: ImageOptions | None = None
+    image_set: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from assetpipe.errors import ManifestError
-from assetpipe.headers import FOREVER, REVALIDATE, Policy
+from assetpipe.headers import FOREVER, REVALIDATE, Policy, vary
 from assetpipe.manifest import FILE_NAME, HISTORY, Asset, Manifest, load
 from assetpipe.names import SIBLING_SUFFIXES, is_fingerprinted
 from assetpipe.serve.answers import NOT_ALLOWED, NOT_FOUND, OPTIONS, PREFLIGHT, Response
@@ -108,7 +108,7 @@ class StaticFiles:
         counts: Counts | None = None,
     ) -> None:
         self._out = out
-        self._assets = manifest.assets
+        self._manifest = manifest
         self._names = {asset.file: name for name, asset in manifest.assets.items()}
         self._others = _Others(out / HISTORY)
         self._policy = Policy(manifest.headers)
@@ -202,8 +202,8 @@ class StaticFiles:
         """Prepare what a path answers with, at its first request; ``None`` if nothing names it."""
         # Where a file has the logical name of another asset, the file wins.
         name = self._names.get(path, path)
-        if name in self._assets:
-            named = _named(name, self._assets)
+        if name in self._manifest.assets:
+            named = _named(self._manifest, name)
         else:
             other = self._others.get(path)
             if other is None:
@@ -220,14 +220,7 @@ class StaticFiles:
         sizes = {IDENTITY: asset.size}
         sizes.update((c, size) for c, size in asset.encodings.items() if c in SIBLING_SUFFIXES)
         codings = tuple(sorted(sizes, key=sizes.__getitem__))
-        alternates = {
-            each.type: each for each in named.alternates if not _FOREIGN.search(each.file)
-        }
-        vary = ", ".join(
-            field
-            for field, varies in (("Accept-Encoding", asset.encodings), ("Accept", alternates))
-            if varies
-        )
+        alternates = {each.type: each for each in named.alternates}
 
         def representation(sent: Asset, coding: str, size: int, number: int) -> Representation:
             fields = self._policy.fields(named.name, sent.type, FOREVER if is_fixed else REVALIDATE)
@@ -242,7 +235,7 @@ class StaticFiles:
                 coding,
                 size,
                 fields=fields,
-                vary=vary,
+                vary=vary(asset, named.alternates),
                 is_fixed=is_fixed,
                 # A date then names one of them, as an entity tag does.
                 modified=modified and modified - number,
@@ -329,16 +322,18 @@ class _Others:
         if path in self._read:  # a manifest never changes under its name, which is its hash
             return self._read[path]
         try:
-            assets = load(path).assets
+            release = load(path)
         except ManifestError as error:
             _LOG.warning("another release is not served: %s", error)
             return {}
         return {
-            asset.file: _named(name, assets) for name, asset in assets.items() if asset.immutable
+            asset.file: _named(release, name)
+            for name, asset in release.assets.items()
+            if asset.immutable
         }
 
 
-def _named(name: str, assets: Mapping[str, Asset]) -> _Named:
-    asset = assets[name]
-    alternates = asset.image.alternates if asset.image else ()
-    return _Named(name, asset, tuple(assets[each] for each in alternates if each in assets))
+def _named(release: Manifest, name: str) -> _Named:
+    asset = release.assets[name]
+    alternates = release.alternates(asset)
+    return _Named(name, asset, tuple(x for x in alternates if not _FOREIGN.search(x.file)))

@@ -23,9 +23,12 @@ from tests.http.site import (
     EARLIER,
     FILES,
     FUTURE_NAME,
+    GONE,
+    GONE_NAME,
     LARGE_NAME,
     LONG_NAME,
     NAME,
+    PHOTO_NAME,
     SPACED_NAME,
     TYPES,
     UNDATED_NAME,
@@ -99,12 +102,37 @@ SPACED = url(file_of(SPACED_NAME))
 UNDATED = url(file_of(UNDATED_NAME))
 FUTURE = url(file_of(FUTURE_NAME))
 EARLIER_FILE = url(output_name(NAME, EARLIER))
+PHOTO = url(file_of(PHOTO_NAME))
+GONE_PHOTO = url(output_name(GONE_NAME, GONE[GONE_NAME]))
 MISSING = url("css/none.css")
 _VARYING = {HASHED, LOGICAL, PLAIN, LARGE, url(LARGE_NAME)}
 
 BODY = FILES[NAME]
 SIZE = len(BODY)
 BR, GZIP = encoded(NAME, "br"), encoded(NAME, "gzip")
+
+AVIF, WEBP = FILES[f"{PHOTO_NAME}.40.avif"], FILES[f"{PHOTO_NAME}.40.webp"]
+CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+SAFARI = "image/webp,image/avif,image/jxl,image/heic,video/*;q=0.8,image/*;q=0.8,*/*;q=0.5"
+ACCEPTED = {
+    "who names AVIF gets it": (CHROME, "avif"),
+    "the order of names does not count": (SAFARI, "avif"),
+    "who names WebP gets it": ("image/webp,*/*", "webp"),
+    "of weights the largest wins": ("image/avif;q=0.5,image/webp;q=0.9,*/*;q=0.1", "webp"),
+    "the usual type may be preferred": ("image/avif;q=0.5,image/jpeg", "jpeg"),
+    "a range may be preferred": ("image/avif;q=0.5,image/*;q=0.6", "jpeg"),
+    "the most specific range counts": ("image/avif;q=0.5,image/*;q=0.4,*/*", "avif"),
+    "a star is no name": ("*/*", "jpeg"),
+    "a range is no name": ("image/*", "jpeg"),
+    "what is refused is not sent": ("image/avif;q=0,image/webp;q=0.0,*/*", "jpeg"),
+    "a malformed weight counts for nothing": ("image/avif;q=2,*/*", "jpeg"),
+    "letter case does not count": ("IMAGE/AVIF , */*", "avif"),
+    "a longer name is another one": ("image/avif-sequence,ximage/webp", "jpeg"),
+    "a type with parameters is another one": ("image/avif;profile=1", "jpeg"),
+    "who says nothing gets the usual type": ("", "jpeg"),
+    "nothing acceptable is better than an error": ("text/html", "jpeg"),
+}
+"""Values of ``Accept``, and what they are answered with."""
 
 FOREVER = "public, max-age=31536000, immutable"
 NO_STORE: Mapping[str, str | None] = {"Cache-Control": "no-store"}
@@ -261,6 +289,95 @@ def missing(sentence: str, target: str, section: str = "9110 15.5.5") -> Case:
 
 
 CASES = [
+    *(
+        Case(
+            "9110 12.5.1",
+            sentence,
+            {"Accept": accept},
+            PHOTO,
+            body={"avif": AVIF, "webp": WEBP, "jpeg": FILES[PHOTO_NAME]}[kind],
+            fields={
+                "Content-Type": f"image/{kind}",
+                "Vary": "Accept",
+                "Content-Encoding": None,
+                "Cache-Control": FOREVER,
+            },
+        )
+        for sentence, (accept, kind) in ACCEPTED.items()
+    ),
+    Case(
+        "9110 12.5.1",
+        "several lines are one list",
+        {"Accept": ("text/html", "image/webp")},
+        PHOTO,
+        body=WEBP,
+        fields={"Content-Type": "image/webp"},
+    ),
+    Case(
+        "9110 12.5.1",
+        "HEAD says of which type it would be",
+        {"Accept": CHROME},
+        PHOTO,
+        "HEAD",
+        body=b"",
+        fields={"Content-Type": "image/avif", "Content-Length": str(len(AVIF)), "Vary": "Accept"},
+    ),
+    Case(
+        "9110 12.5.1",
+        "a range is one of the type that is sent",
+        {"Accept": CHROME, "Range": "bytes=10-19"},
+        PHOTO,
+        status=206,
+        body=AVIF[10:20],
+        fields={"Content-Type": "image/avif", "Vary": "Accept"},
+    ),
+    Case(
+        "9110 8.8.3",
+        "a tag vouches for one type",
+        {"Accept": CHROME, "If-None-Match": "{identity}"},
+        PHOTO,
+        body=AVIF,
+        fields={"Content-Type": "image/avif"},
+    ),
+    Case(
+        "9110 8.8.2",
+        "a date vouches for one type",
+        {"Accept": CHROME, "Range": "bytes=10-19", "If-Range": "{identity_date}"},
+        PHOTO,
+        body=AVIF,
+    ),
+    Case(
+        "9110 12.5.5",
+        "what is not modified varies, too",
+        {"If-None-Match": "{identity}"},
+        PHOTO,
+        status=304,
+        fields={"Vary": "Accept"},
+    ),
+    Case(
+        "9110 12.5.1",
+        "the logical name of an image is answered likewise",
+        {"Accept": CHROME},
+        url(PHOTO_NAME),
+        body=AVIF,
+        fields={"Content-Type": "image/avif", "Vary": "Accept", "Cache-Control": "no-cache"},
+    ),
+    Case(
+        "9110 12.5.1",
+        "an image of the release before is answered likewise",
+        {"Accept": CHROME},
+        GONE_PHOTO,
+        body=GONE[f"{GONE_NAME}.40.avif"],
+        fields={"Content-Type": "image/avif", "Vary": "Accept", "Cache-Control": FOREVER},
+    ),
+    Case(
+        "9110 12.5.1",
+        "an image that stands for another has one type",
+        {"Accept": "image/webp"},
+        url(file_of(f"{PHOTO_NAME}.40.avif")),
+        body=AVIF,
+        fields={"Content-Type": "image/avif", "Vary": None},
+    ),
     # What each kind of name gets.
     Case(
         "8246 2",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assetpipe import manifest
-from assetpipe.manifest import HeaderRule, Manifest
+from assetpipe.manifest import HeaderRule, Image, Manifest
 from assetpipe.names import SIBLING_SUFFIXES
 from tests.release import SITE, output_name, sibling, write_release
 
@@ -19,6 +19,8 @@ VIDEO_NAME = "video/film.mp4"
 SPACED_NAME = "video/a 100%+(é);b.mp4"
 UNDATED_NAME = "js/packaged.js"
 FUTURE_NAME = "js/future.js"
+PHOTO_NAME = "img/photo.jpg"
+GONE_NAME = "img/gone.jpg"
 LONG_NAME = f"img/{'n' * 200}.png"
 
 
@@ -57,6 +59,9 @@ FILES: Mapping[str, bytes] = {
     UNDATED_NAME: _noise(1 << 17, "packaged"),
     FUTURE_NAME: b"future()",
     LONG_NAME: b"long",
+    PHOTO_NAME: b"photo in jpeg",
+    f"{PHOTO_NAME}.40.avif": _noise(100_000, "avif"),
+    f"{PHOTO_NAME}.40.webp": b"photo in webp",
     "img/日本語.png": b"kanji",
     "img/100%+50;v=1.png": b"signs",
     "site.webmanifest": b"{}",
@@ -66,6 +71,8 @@ FILES: Mapping[str, bytes] = {
 }
 EARLIER = b".app{color:blue}\n"
 """What ``NAME`` was in the release before."""
+GONE = {GONE_NAME: b"gone in jpeg", f"{GONE_NAME}.40.avif": b"gone in avif"}
+"""An image that was in the release before."""
 
 RULES: tuple[HeaderRule, ...] = (
     (
@@ -106,7 +113,7 @@ def encoded(name: str, coding: str) -> bytes:
 def write_site(folder: Path) -> Path:
     """Write the release, one before it, and files that it does not name; return its folder."""
     out = folder / "out"
-    write_release(out, {NAME: EARLIER}, compressed=())
+    _completed(out, write_release(out, {NAME: EARLIER, **GONE}, compressed=()))
     release = _completed(
         out,
         write_release(
@@ -128,13 +135,18 @@ def write_site(folder: Path) -> Path:
 
 
 def _completed(out: Path, release: Manifest) -> Manifest:
-    """Add large siblings and rules for header fields to a release that was just written."""
+    """Complete a release that was just written: large siblings, images, rules for fields."""
     (out / manifest.HISTORY / f"{release.release}.json").unlink()
-    large = release.assets[LARGE_NAME]
-    for coding, data in LARGE_ENCODED.items():
-        (out / f"{large.file}{SIBLING_SUFFIXES[coding]}").write_bytes(data)
-    sizes = {coding: len(data) for coding, data in LARGE_ENCODED.items()}
-    assets = {**release.assets, LARGE_NAME: large._replace(encodings=sizes)}
+    assets = dict(release.assets)
+    if LARGE_NAME in assets:
+        large = assets[LARGE_NAME]
+        for coding, data in LARGE_ENCODED.items():
+            (out / f"{large.file}{SIBLING_SUFFIXES[coding]}").write_bytes(data)
+        sizes = {coding: len(data) for coding, data in LARGE_ENCODED.items()}
+        assets[LARGE_NAME] = large._replace(encodings=sizes)
+    for name in {PHOTO_NAME, GONE_NAME} & assets.keys():
+        others = tuple(sorted(other for other in assets if other.startswith(f"{name}.")))
+        assets[name] = assets[name]._replace(image=Image(40, 30, "", "", others, others))
     lines = (manifest.line(name, asset) for name, asset in sorted(assets.items()))
     number, document = manifest.render(lines, RULES)
     for path in (out / manifest.HISTORY / f"{number}.json", out / manifest.FILE_NAME):

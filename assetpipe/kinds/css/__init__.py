@@ -11,6 +11,7 @@ from ..model import UTF_16, WORTHWHILE, Kind, Mapped, Note, Options, Reference, 
 from ..sourcemap.mappings import between, places
 from ..text import Lines, Text, decode
 from ..urls import is_local
+from .images import with_images
 from .minify import NotUnderstoodError, minify
 from .positions import pair
 from .scan import Found, Scan, SourceMap, scan
@@ -53,10 +54,13 @@ class Css:
         chars, result, notes = (
             _minified(text, encoding, source) if options.minify else (text.chars, source, ())
         )
-        links = [*result.found]
+        can_offer = options.image_set and encoding == text.encoding == "utf-8"
+        links = with_images(chars, result.found) if can_offer else [*result.found]
         is_minified = chars is not text.chars
         is_made = options.made and options.source_maps != "off"
-        is_changed = is_minified or is_made or any(is_local(found.specifier) for found in links)
+        is_changed = (
+            is_minified or is_made or any(is_local(found.specifier) for found in result.found)
+        )
         if result.source_map and (is_changed or options.source_maps == "hidden"):
             # The map tells columns of text that is about to change, or must not be found.
             chars = _without(chars, result.source_map)
@@ -203,10 +207,11 @@ def _references(
         return ()
     ends = body.offsets([place for link in links for place in (link.start, link.end)])
     lines = Lines(source.chars)
-    origins = [lines.at(found.start) for found in scanned.found]
-    # Behind those there is a source map: its own, which has not moved, or a new one.
-    origins += [
-        (0, 0) if link.role == "map" else lines.at(link.start) for link in links[len(origins) :]
+    found = iter(scanned.found)
+    # Behind all that was found there is a source map: its own, which has not moved, or a new one.
+    origins = [
+        (0, 0) if link.role in {"images", "map"} else lines.at(next(found, link).start)
+        for link in links
     ]
     return tuple(
         Reference(start, end, link.specifier, link.role, *origin)

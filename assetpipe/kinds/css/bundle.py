@@ -11,20 +11,18 @@ behind, so it is refused. Section numbers are those of CSS Syntax 3.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from assetpipe.kinds.bundle import CannotBundleError, Joined, Member, Remark, Writer
 from assetpipe.kinds.css.scan import scan
 from assetpipe.kinds.css.tokens import (
+    CLOSED_BY,
     COMMENT,
     ESCAPE,
     LINE_END,
     NAME_CHAR,
-    NAMED_URL,
-    STRING,
-    URL,
+    NEXT_MARK,
     WHITE,
     WS,
     fold,
@@ -38,20 +36,6 @@ _MEND = "mend it, or leave it out of the bundle"
 # What may stand between rules: also the marks of an HTML comment (5.4.1).
 _BETWEEN = compiled(rf"(?:{WS}++|{COMMENT}|<!--|-->)*+")
 _AT_NAME = compiled(rf"@((?:{NAME_CHAR}|{ESCAPE})++)")
-
-# Up to the next mark. An escape in a name before a bracket may spell `url(`, which is a token of
-# its own kind: that is not understood.
-_NEXT = compiled(
-    rf"""
-    (?: [^{{}}()\[\];"'/\\]++
-      | {STRING} | {COMMENT} | /(?!\*)
-      | {ESCAPE}(?!{NAME_CHAR}*+\() | {URL}
-    )*+
-    (?: (?P<mark> [{{}})\[\];] | \((?:(?!{NAMED_URL})|(?={WS}*+["'])) | \Z ) | (?P<broken>) )
-    """,
-    re.VERBOSE,
-)
-_CLOSED_BY = {"(": ")", "[": "]", "{": "}"}
 
 
 def join(members: Sequence[Member]) -> Joined:
@@ -158,18 +142,18 @@ class _Sheet:
         """Return where a rule ends, and its last character."""
         opened: list[tuple[str, int]] = []
         at = start
-        while match := _NEXT.match(self._text, at, self._end):
+        while match := NEXT_MARK.match(self._text, at, self._end):
             mark, at = match["mark"], match.end()
             if mark is None:
                 raise self.error("a comment, string or url() is broken or never closed", at)
             if not mark:
                 break
-            if mark in _CLOSED_BY:
+            if mark in CLOSED_BY:
                 opened.append((mark, at - 1))
             elif mark == ";":
                 if is_at_rule and not opened:
                     return at, mark
-            elif not opened or _CLOSED_BY[opened[-1][0]] != mark:
+            elif not opened or CLOSED_BY[opened[-1][0]] != mark:
                 raise self.error(f"this {mark} closes nothing", at - 1)
             else:
                 opened.pop()

@@ -1,4 +1,4 @@
-r"""The tokens of CSS as regular expressions, shared by the scanner and the minifier.
+r"""The tokens of CSS as regular expressions, shared by all that reads it.
 
 All follow CSS Syntax 3 (https://www.w3.org/TR/css-syntax-3/), section 4. They are possessive
 (``*+``), so matching never goes back and stays linear. White space is spelled out everywhere:
@@ -43,6 +43,21 @@ NAMED_URL = rf"(?<=(?ai:url)\()(?<!(?:{NAME_CHAR}|[#@\\])(?ai:url)\()"
 
 URL = rf"\({NAMED_URL}{WS}*+{URL_TEXT}{WS}*+\)"
 """The brackets of ``url(…)`` without quotes, and what is between (4.3.6)."""
+
+NEXT_MARK = compiled(
+    rf"""
+    (?: [^{{}}()\[\];"'/\\]++
+      | {STRING} | {COMMENT} | /(?!\*)
+      | {ESCAPE}(?!{NAME_CHAR}*+\() | {URL}
+    )*+
+    (?: (?P<mark> [{{}})\[\];] | \((?:(?!{NAMED_URL})|(?={WS}*+["'])) | \Z ) | (?P<broken>) )
+    """,
+    re.VERBOSE,
+)
+"""Up to the next bracket or semicolon, or the end. An escape in a name before a bracket may spell
+``url(``, which is a token of its own kind: that is not understood."""
+
+CLOSED_BY = {"(": ")", "[": "]", "{": "}"}
 
 _ESCAPE = compiled(rf"\\(?:([0-9A-Fa-f]{{1,6}}+)(?:\r\n|{WS})?+|({NEWLINE})|([\s\S]))|\\\Z")
 

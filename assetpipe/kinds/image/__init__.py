@@ -48,7 +48,13 @@ class _Image:
                 format_, size = _checked(data, how)
                 if options.minify:
                     body = _smaller(data, format_, size, metadata=how.metadata)
-                picture = picture_of(body, format_, size, placeholder=how.placeholder)
+                picture = picture_of(
+                    body,
+                    format_,
+                    size,
+                    placeholder=how.placeholder,
+                    is_optimized=options.minify,
+                )
             except BadImageError as error:
                 note = Note(f"ships untouched: {error}", hint=error.hint)
                 return Transformed(data, notes=(note,), encoding="latin-1")

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..model import Picture
+from . import png
 from .decode import opened
 from .files import UnfitError
 from .variants import Encoding, Pixels, UnsuitableError, encode, scaled
@@ -25,14 +26,17 @@ _BUSY = 8.0
 screenshots take 0.02 to 6 as small as can be, photographs 9 to 17."""
 
 
-def picture_of(data: bytes, format_: str, size: Size, *, placeholder: bool) -> Picture:
+def picture_of(
+    data: bytes, format_: str, size: Size, *, placeholder: bool, is_optimized: bool
+) -> Picture:
     """Look at an image.
 
     Args:
-        data: the file, as small as it can be.
+        data: the file.
         format_: what it is.
         size: as browsers show it.
         placeholder: work out a placeholder and the dominant colour, too; only of what is still.
+        is_optimized: the file is as small as it can be.
 
     Raises:
         BadImageError: it is damaged.
@@ -47,7 +51,10 @@ def picture_of(data: bytes, format_: str, size: Size, *, placeholder: bool) -> P
         with suppress(UnsuitableError):
             (seen,) = scaled(data, [_fitting(size, _THUMBNAIL)])
     is_opaque = seen is None or seen.mode != "RGBA"
-    is_busy = len(data) * 8 > _BUSY * size.width * size.height
+    least = _BUSY / 8 * size.width * size.height
+    is_busy = len(data) > least
+    if is_busy and format_ == "png" and not is_optimized:
+        is_busy = png.compressed_size(data) > least
     is_photo = (
         format_ in {"avif", "jpeg"}
         or (format_ == "webp" and b"VP8 " in data[:64])

@@ -82,6 +82,19 @@ def pixel_bytes(data: bytes) -> int:
     return max(1, _CHANNELS.get(color_type, 4) * depth // 8)
 
 
+def compressed_size(data: bytes) -> int:
+    """Return about how many bytes the pixels of a file take at the least, as they are filtered.
+
+    Raises:
+        BadImageError: it is damaged.
+    """
+    pixels = b"".join(part.data for part in chunks(data) if part.kind == b"IDAT")
+    try:
+        return len(zlib.compress(zlib.decompress(pixels), 1))
+    except zlib.error as error:
+        raise BadImageError(f"it cannot be read: {error}") from error
+
+
 def chunks(data: bytes) -> Iterator[Chunk]:
     """Yield the chunks up to the end; what is behind it is left out.
 

@@ -8,7 +8,7 @@ behaviour was tried with Caddy 2.6.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from assetpipe.headers import COMMON, Header
 from assetpipe.manifest import Manifest
@@ -17,10 +17,12 @@ from assetpipe.publish.edge.columns import (
     HIDDEN,
     HOLDS,
     VISIBLE,
+    WEIGHT,
     Column,
     Columns,
     check_name,
     columns,
+    literal,
 )
 
 _NEVER: Header = ("Cache-Control", "no-store")
@@ -89,7 +91,14 @@ class _Site:
         yield from self._refusal("missing", 404)
         if any(column.rules for column in self._columns.fields):
             yield from _map(path, self._placeholder("name"), [(FINGERPRINTED, "${1}${2}")], path)
+        # The type is that of what is sent; all else is said of what was asked for.
+        own = [column for column in self._columns.fields if column.field == "Content-Type"]
         for column in self._columns.fields:
+            if column not in own:
+                yield from self._column(column)
+        for kind, files in self._columns.alternates.items():
+            yield from self._alternates(kind, files)
+        for column in own:
             yield from self._column(column)
         codings = " ".join(c for c in ("br", "zstd", "gzip") if c in self._columns.codings)
         # An answer to a condition that failed says as little about the file as an error does.
@@ -111,6 +120,23 @@ class _Site:
             yield f"\theader {field} {_word(value)}"
         yield f"\trespond {status}"
         yield "}"
+
+    def _alternates(self, kind: str, files: Mapping[str, str]) -> Iterator[str]:
+        """Yield what sends files in another type to clients that name it, if they are there."""
+        other = kind.rpartition("/")[2]
+        instead = self._placeholder(other)
+        entries = [
+            (f"^{literal(file)}$", _verbatim(f"/{files[file]}").replace("$", "$$"))
+            for file in sorted(files)
+        ]
+        yield from _map(self._placeholder("path"), instead, entries, "")
+        yield f"@{self._name}_{other} {{"
+        accepted = rf"(?i)(?:^|,)[ \t]*{literal(kind)}{WEIGHT}(?:,|$)"
+        yield f"\theader_regexp Accept {_word(accepted)}"
+        yield f'\tnot vars {instead} ""'
+        yield f"\tfile {instead}"
+        yield "}"
+        yield f"rewrite @{self._name}_{other} {instead}"
 
     def _column(self, column: Column) -> Iterator[str]:
         """Yield what sends one field: names first, then rules, then patterns."""
@@ -135,11 +161,16 @@ class _Site:
         if column.may_be_absent:
             condition = f" @{self._name}_has_{key}"
             yield f'{condition[1:]} not vars {value} ""'
-        yield f"header{condition} {{"
-        yield f"\t{column.field} {value}"
         if column.field == "Vary":
-            yield "\tdefer"  # as the file server adds a second one
-        yield "}"
+            # Later, as the file server adds a second one; but it is that of what was asked for.
+            kept = f"{self._name}_kept_vary"
+            yield f"vars {kept} {value}"
+            yield f"header{condition} {{"
+            yield f"\tVary {{http.vars.{kept}}}"
+            yield "\tdefer"
+            yield "}"
+        else:
+            yield f"header{condition} {column.field} {value}"
 
     def _placeholder(self, what: str) -> str:
         return f"{{{self._name}_{what}}}"

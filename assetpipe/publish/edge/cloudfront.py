@@ -1,4 +1,6 @@
-"""A CloudFront Function that asks the bucket for the precompressed sibling of a file.
+"""A CloudFront Function that asks the bucket for the file that fits a request best.
+
+That is the precompressed sibling of a file, or an image in another format.
 
 A name that is not in the bucket breaks a site, so the function knows exactly which files have
 siblings: by suffix and whole fingerprint, or by path. A file that it does not know, such as one of
@@ -15,11 +17,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from assetpipe.errors import InputError
 from assetpipe.manifest import Asset, Manifest
-from assetpipe.names import HASH_LENGTH, SIBLING_SUFFIXES, is_fingerprinted, split_suffix
+from assetpipe.names import (
+    HASH_LENGTH,
+    SIBLING_SUFFIXES,
+    is_fingerprinted,
+    split_suffix,
+    url_path,
+)
 
 FUNCTION_LIMIT = 10_240
 """Bytes of a function: "Maximum function size"."""
@@ -29,6 +37,9 @@ STORE_LIMIT = 5_000_000
 
 KEY_LIMIT = 512
 """Characters of a key of a store."""
+
+PAIR_LIMIT = 1024
+"""Bytes of a key of a store and its value together."""
 
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -67,10 +78,15 @@ function choose(field, codings) {
   return best;
 }
 
-function accepted(request) {
-  var field = request.headers['accept-encoding'];
+function accepted(request, name) {
+  var field = request.headers[name];
   if (!field || (request.method !== 'GET' && request.method !== 'HEAD')) return '';
   return (field.multiValue || [field]).map(function (line) { return line.value; }).join(',');
+}
+
+function encoded(request, codings) {
+  var coding = codings && choose(accepted(request, 'accept-encoding'), codings.split(','));
+  return request.uri + (coding ? SUFFIXES[coding] : '');
 }
 
 function file(uri) {
@@ -80,6 +96,31 @@ function file(uri) {
   } catch (error) {
     return '';
   }
+}
+"""
+
+_INSTEAD = """
+// The usual type and, with their types, what may be sent instead, the best first.
+function instead(field, others) {
+  if (!others[0]) return '';
+  var found = weights(field);
+  var most = [others[0], others[0].split('/')[0] + '/*', '*/*'].filter(function (type) {
+    return type in found;
+  }).map(function (type) { return found[type]; })[0] || 0;
+  var best = '';
+  for (var at = 1; at < others.length; at += 2) {
+    var weight = others[at] in found ? found[others[at]] : 0;
+    if (weight > most || (weight === most && weight && !best)) {
+      best = others[at + 1];
+      most = weight;
+    }
+  }
+  return best;
+}
+
+function typed(request, others) {
+  var other = instead(accepted(request, 'accept'), others);
+  return other && PREFIX + other;
 }
 """
 
@@ -122,11 +163,20 @@ function siblings(name) {{
 
 function handler(event) {{
   var request = event.request;
-  var field = accepted(request);
-  var codings = field && siblings(file(request.uri));
-  var coding = codings && choose(field, codings.split(','));
-  if (coding) request.uri += SUFFIXES[coding];
+  request.uri = {typed}encoded(request, siblings(file(request.uri)));
   return request;
+}}
+"""
+
+_OTHERS = """
+// Images: name and type of each, then types and paths of what may be sent instead.
+var OTHERS = {others};
+
+function others(name) {{
+  for (var each = 0; each < OTHERS.length; each++) {{
+    if (OTHERS[each][0] === name) return OTHERS[each].slice(1);
+  }}
+  return [''];
 }}
 """
 
@@ -137,17 +187,14 @@ const store = cf.kvs();
 
 async function handler(event) {
   const request = event.request;
-  const field = accepted(request);
-  const name = field && file(request.uri);
+  const name = file(request.uri);
   if (!name) return request;
-  let codings = '';
   try {
-    codings = await store.get(name);
+    const known = (await store.get(name)).split('\\t');
+    request.uri = typed(request, known.slice(1)) || encoded(request, known[0]);
   } catch (error) {
     return request;
   }
-  const coding = choose(field, codings.split(','));
-  if (coding) request.uri += SUFFIXES[coding];
   return request;
 }
 """
@@ -171,11 +218,19 @@ def cloudfront(release: Manifest, *, prefix: str, stored: bool = False, about: s
         text += _STORED.partition("\n")[0] + "\n"
     text += f"\nvar PREFIX = {json.dumps(prefix)};\nvar SUFFIXES = {_object(SIBLING_SUFFIXES)};\n"
     if stored:
-        text += "\n" + _CHOOSE + _STORED.partition("\n")[2]
+        text += "\n" + _CHOOSE + _INSTEAD + _STORED.partition("\n")[2]
     else:
         hashed, named = _known(release)
+        rows = [
+            [asset.file, *others]
+            for asset in _never_changing(release)
+            if (others := _others(release, asset))
+        ]
         text += f"var DIGITS = '{_DIGITS}';\n"
-        text += _INLINE.format(hashed=hashed, named=named) + "\n" + _CHOOSE
+        typed = "typed(request, others(file(request.uri))) || " if rows else ""
+        text += _INLINE.format(hashed=hashed, named=named, typed=typed) + "\n" + _CHOOSE
+        if rows:
+            text += _OTHERS.format(others=_rows(rows)) + _INSTEAD
     size = len(text.encode())
     if size > FUNCTION_LIMIT:
         raise InputError(
@@ -194,9 +249,9 @@ def key_value_store(release: Manifest) -> str:
         InputError: it would be larger than CloudFront takes.
     """
     entries = sorted(
-        (asset.file, ",".join(codings))
+        (asset.file, value)
         for asset in _never_changing(release)
-        if (codings := _codings(asset)) and len(asset.file) <= KEY_LIMIT
+        if (value := _value(release, asset)) and len(asset.file) <= KEY_LIMIT
     )
     lines = ",\n".join(_compact({"key": key, "value": value}) for key, value in entries)
     text = f'{{"data":[\n{lines}\n]}}\n'
@@ -220,6 +275,24 @@ def _codings(asset: Asset) -> tuple[str, ...]:
     return tuple(sorted(known, key=lambda coding: (known[coding], coding)))
 
 
+def _others(release: Manifest, asset: Asset) -> list[str]:
+    """Return an asset's type, then types and paths of what may be sent in its place."""
+    others = [
+        text
+        for other in release.alternates(asset)
+        if other.immutable
+        for text in (other.type, url_path(other.file))
+    ]
+    return [asset.type, *others] if others else []
+
+
+def _value(release: Manifest, asset: Asset) -> str:
+    """Return what the store holds of an asset; empty for nothing."""
+    codings = ",".join(_codings(asset))
+    value = "\t".join([codings, *_others(release, asset)])
+    return value if len(f"{asset.file}{value}".encode()) <= PAIR_LIMIT else codings
+
+
 def _known(release: Manifest) -> tuple[str, str]:
     """Return what has siblings: by codings, suffix and fingerprint, and by codings and name."""
     by_print: defaultdict[tuple[str, str], set[tuple[str, ...]]] = defaultdict(set)
@@ -238,7 +311,7 @@ def _known(release: Manifest) -> tuple[str, str]:
             hashed[",".join(codings), suffix].append(_packed(fingerprint))
     rows = [[codings, suffix, "".join(sorted(p))] for (codings, suffix), p in hashed.items()]
     return (
-        "[" + ",\n".join(map(_compact, sorted(rows))) + "]",
+        _rows(rows),
         _object({codings: sorted(files) for codings, files in sorted(named.items())}),
     )
 
@@ -246,6 +319,10 @@ def _known(release: Manifest) -> tuple[str, str]:
 def _packed(fingerprint: str) -> str:
     groups = (int(fingerprint[at : at + 3], 16) for at in range(0, HASH_LENGTH, 3))
     return "".join(_DIGITS[value >> 6] + _DIGITS[value & 63] for value in groups)
+
+
+def _rows(rows: Iterable[list[str]]) -> str:
+    return "[" + ",\n".join(map(_compact, sorted(rows))) + "]"
 
 
 def _object(value: Mapping[str, object]) -> str:

@@ -15,7 +15,7 @@ from typing import AnyStr
 
 from assetpipe.errors import ConfigError
 from assetpipe.globs import regex as glob_regex
-from assetpipe.headers import COMMON, FOREVER, REVALIDATE, Headers, Policy
+from assetpipe.headers import COMMON, FOREVER, REVALIDATE, Headers, Policy, vary
 from assetpipe.manifest import FILE_NAME, Asset, Manifest
 from assetpipe.mediatypes import DEFAULT, SUFFIXES, content_type, is_compressed
 from assetpipe.names import HASH_LENGTH, SIBLING_SUFFIXES, split_suffix
@@ -34,6 +34,9 @@ HOLDS = """\
 # assetpipe has changed, or when files without a fingerprint were added or removed.
 """
 """What every configuration says of itself."""
+
+WEIGHT = r"(?:[ \t]*;[ \t]*q=(?:0\.(?:[1-9][0-9]{0,2}|0[1-9][0-9]?|00[1-9])|1(?:\.0{0,3})?))?[ \t]*"
+"""Matches the weight of what a field names, unless it is zero or malformed (RFC 9110, 12.4.2)."""
 
 # Short, as nginx warns where its table of all variables' names gets crowded.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,11}")
@@ -91,11 +94,13 @@ class Columns:
         fields: every header field that any file has.
         named_dots: patterns of this release's files that only look as if they were hidden.
         codings: content codings of precompressed siblings in this release.
+        alternates: by media type, the best first: of files the one that may be sent instead.
     """
 
     fields: tuple[Column, ...]
     named_dots: tuple[str, ...]
     codings: tuple[str, ...]
+    alternates: Mapping[str, Mapping[str, str]]
 
 
 def columns(release: Manifest) -> Columns:
@@ -121,14 +126,23 @@ def columns(release: Manifest) -> Columns:
         draft = Column(field, (), _rules(release, key), patterns, default)
         wanted = {file: fields.get(key, "") for file, fields in truth.items()}
         found.append(_corrected(draft, wanted, lambda want, have: want != have))
-    siblings = {asset.file: "Accept-Encoding" * bool(asset.encodings) for asset in assets.values()}
-    vary = Column("Vary", (), (), _uncompressible(), "Accept-Encoding")
+    chosen_by = {asset.file: vary(asset, release.alternates(asset)) for asset in assets.values()}
+    draft = Column("Vary", (), (), _uncompressible(), "Accept-Encoding")
     # Naming the field for what has one representation only does no harm.
-    found.append(_corrected(vary, siblings, lambda want, have: bool(want) and not have))
+    found.append(_corrected(draft, chosen_by, lambda want, have: want not in {"", have}))
     dots = [f for f in truth if re.search(HIDDEN, f) and not re.search(VISIBLE, f)]
     codings = tuple(c for c in SIBLING_SUFFIXES if any(c in a.encodings for a in assets.values()))
     found = [column for column in found if column.default or not column.is_constant]
-    return Columns(tuple(found), tuple(_alternatives(dots)), codings)
+    return Columns(tuple(found), tuple(_alternatives(dots)), codings, _alternates(release))
+
+
+def _alternates(release: Manifest) -> dict[str, dict[str, str]]:
+    """Return by media type which files may be sent in place of which; AVIF before WebP."""
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for asset in release.assets.values():
+        for other in release.alternates(asset):
+            found[other.type][asset.file] = other.file
+    return {kind: found[kind] for kind in sorted(found)}
 
 
 def check_name(name: str) -> None:

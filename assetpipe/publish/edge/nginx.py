@@ -24,6 +24,7 @@ from assetpipe.publish.edge.columns import (
     HIDDEN,
     HOLDS,
     VISIBLE,
+    WEIGHT,
     Column,
     Columns,
     check_name,
@@ -32,9 +33,6 @@ from assetpipe.publish.edge.columns import (
 )
 
 Part = Literal["all", "http", "server"]
-
-# A coding counts unless its weight is zero or malformed (RFC 9110, 12.4.2 and 12.5.3).
-_WEIGHT = r"(?:[ \t]*;[ \t]*q=(?:0\.(?=[0-9]*[1-9])[0-9]{1,3}|1(?:\.0{0,3})?))?[ \t]*"
 
 # Nobody may keep an error, and a 304 describes no content (RFC 9110, 15.4.5).
 _BY_STATUS = {
@@ -118,6 +116,9 @@ class _Site:
         # nginx chooses gzip itself.
         own = {"gzip", "br"} if brotli_module else {"gzip"}
         self._codings = [coding for coding in columns.codings if coding not in own]
+        self._others = {
+            kind.rpartition("/")[2]: (kind, files) for kind, files in columns.alternates.items()
+        }
 
     def http(self) -> str:
         """Return what belongs to the http level."""
@@ -125,7 +126,8 @@ class _Site:
 
     def server(self) -> str:
         """Return what belongs into a server."""
-        tries = [f"$uri{self._variable(coding)}" for coding in self._codings]
+        tries = [self._variable(other) for other in self._others]
+        tries += [f"$uri{self._variable(coding)}" for coding in self._codings]
         missing = f"@{self._name}_missing"
         fields = [self._header(*each) for each in enumerate(self._columns.fields, 1)]
         if self._codings:
@@ -166,7 +168,7 @@ class _Site:
         yield self._map(below, "path", [*entries, (HIDDEN, '""')], below)
         for coding in self._codings:
             yield f"# The suffix of siblings in {coding}, for clients that take them."
-            accepted = rf"(?i:(?:^|,)[ \t]*{coding}{_WEIGHT}(?:,|$))"
+            accepted = rf"(?i:(?:^|,)[ \t]*{coding}{WEIGHT}(?:,|$))"
             suffix = self._quoted(SIBLING_SUFFIXES[coding])
             yield self._map("$http_accept_encoding", coding, [(accepted, suffix)], '""')
         if self._codings:
@@ -177,6 +179,19 @@ class _Site:
                 for coding in self._codings
             ]
             yield self._map(f"{path}:$uri", "coding", endings, '""')
+        # What is tried first has to be what would be, were the others not here.
+        usual = f"$uri{self._variable(self._codings[0])}" if self._codings else "$uri"
+        for other, (kind, files) in reversed(self._others.items()):
+            yield f"# The file in {kind} that is sent in place of another, to clients that name it."
+            entries = [
+                (f"^{literal(file)}$", self._quoted(self._prefix + instead))
+                for file, instead in sorted(files.items())
+            ]
+            yield self._map(path, f"{other}_file", entries, usual)
+            accepted = rf"(?i:(?:^|,)[ \t]*{literal(kind)}{WEIGHT}(?:,|$))"
+            entries = [(accepted, self._variable(f"{other}_file"))]
+            yield self._map("$http_accept", other, entries, usual)
+            usual = self._variable(other)
         if any(column.rules for column in self._columns.fields):
             yield "# The path without its fingerprint."
             stem, suffix = f"{self._name}_stem", f"{self._name}_suffix"
@@ -206,6 +221,14 @@ class _Site:
             if patterns
         ]
         default = self._quoted(column.default)
+        if column.field == "Content-Type" and self._others:
+            # A sibling's name begins with that of its file, as no other's does.
+            prefix = literal(self._prefix)
+            entries = [
+                (rf"^(.+):{prefix}(?!\1).+\.{literal(other)}$", self._quoted(kind))
+                for other, (kind, _) in self._others.items()
+            ]
+            stages.insert(0, (f"{path}:$uri", entries))
         if by_status:
             statuses, default_of_errors = by_status
             stages.insert(0, ("$status", [(statuses, default_of_errors)]))
