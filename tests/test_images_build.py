@@ -20,8 +20,9 @@ from PIL import Image
 from assetpipe.build import Config, Release, build
 from assetpipe.build.config import load_config
 from assetpipe.errors import ConfigError, MissingExtraError
-from assetpipe.manifest import Asset
+from assetpipe.manifest import Asset, load
 from assetpipe.manifest import Image as Shown
+from assetpipe.serve.static import StaticFiles
 from tests.pictures import drawing, photo, saved, steep
 from tests.site import clean_environment, command, contents, plant
 from tests.watching import Watching
@@ -164,6 +165,32 @@ def files(release: Release) -> dict[str, bytes]:
     return {
         asset.file: (release.out / asset.file).read_bytes() for asset in release.assets.values()
     }
+
+
+def test_a_drawing_that_is_not_compressed_is_none_of_a_photograph(project: Path) -> None:
+    """However large the file is, and whether it is written smaller or not."""
+    (project / "static/img/plan.png").write_bytes(saved(drawing(250, 100), "PNG", compress_level=0))
+    for minify in (True, False):
+        release = built(project, minify=minify, images={"formats": ["avif", "webp"], "widths": []})
+        assert variants_of(release, "img/plan.png") == ["250.webp"]
+
+
+def test_images_are_negotiated(project: Path) -> None:
+    """By the variants as wide as they are, which are made for it; but only where it is wanted."""
+    (project / "static/img/other.jpg").write_bytes(saved(photo(300, 220), "JPEG", quality=92))
+    wanted = WANTED | {"widths": [100], "rules": {"img/hero.jpg": {"negotiate": True}}}
+    release = built(project, images=wanted)
+    assert variants_of(release, "img/hero.jpg") == ["100.avif", "300.avif", "100.webp", "300.webp"]
+    assert variants_of(release, "img/other.jpg") == ["100.avif", "100.webp"]
+    image = release.assets["img/hero.jpg"].image
+    assert image is not None
+    assert image.alternates == ("img/hero.jpg.300.avif", "img/hero.jpg.300.webp")
+    files = StaticFiles(release.out, load(release.out / "manifest.json"))
+    asked = {"HTTP_ACCEPT": "image/webp,*/*"}
+    for name, kind in (("img/hero.jpg", "image/webp"), ("img/other.jpg", "image/jpeg")):
+        answer = files.respond("GET", release.assets[name].file, asked)
+        assert dict(answer.headers)["Content-Type"] == kind
+        assert dict(answer.headers).get("Vary") == ("Accept" if kind == "image/webp" else None)
 
 
 class TestBuildsAgain:

@@ -24,7 +24,8 @@ TIME_LIMIT = 120  # seconds; a breakage that hangs the tests is noticed, too
 PARTS = (
     "build", "css", "js", "svg", "json", "html", "maps", "bundles", "esbuild", "inputs", "fuzz",
     "serve", "tags", "metrics", "flask", "commands", "frameworks", "publish", "stores",
-    "edge", "invalidate", "verify", "watch", "watcher", "live", "client", "markup",
+    "edge", "invalidate", "verify", "watch", "watcher", "live", "client", "markup", "images",
+    "variants",
 )  # fmt: skip
 MUTATIONS: list[Mutation] = [
     mutation for part in PARTS for mutation in import_module(f"tests.mutations.{part}").MUTATIONS

@@ -280,8 +280,8 @@ MUTATIONS = [
     Mutation(
         "a cache entry does not depend on the options",
         "build/transforms.py",
-        'return f"{module} {self._options(name)}" if module else ""',
-        'return f"{module}" if module else ""',
+        'recipe = f"{module} {self._options(name)}"',
+        'recipe = f"{module}"',
         "test_incremental.py -k setting_that_matters",
     ),
     Mutation(

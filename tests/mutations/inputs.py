@@ -174,8 +174,7 @@ MUTATIONS = [
     Mutation(
         "both minifiers share their results",
         "build/transforms.py",
-        "            minifier=self._minifier if self._inputs.module(name) == _JAVASCRIPT "
-        'else "assetpipe",\n',
+        '            minifier=self._minifier if module == _JAVASCRIPT else "assetpipe",\n',
         "",
         "test_minifier.py -k own_results",
     ),

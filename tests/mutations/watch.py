@@ -149,8 +149,8 @@ MUTATIONS = [
     Mutation(
         "compilers' files are not watched",
         "dev/watch.py",
-        "files=lambda: [*self._scope.config_files, *self._needs],",
-        "files=lambda: [*self._scope.config_files],",
+        "self._watcher.follow((*self._scope.config_files, *files))",
+        "self._watcher.follow(self._scope.config_files)",
         "test_watch.py -k compiler",
     ),
     Mutation(
