@@ -308,14 +308,15 @@ class Watch:
             self._made = [*(each for each in self._made if each != release.id), release.id]
 
     def _fail(self, error: AssetpipeError, names: tuple[str, ...]) -> None:
+        file = os.path.abspath(_PLACE.sub("", error.where or ""))
+        # Before anybody is told: then it is mended.
+        if error.where and os.path.isfile(file):  # a compiler may have read it from anywhere
+            self._need({**self._needs, file: seen(file)})
         release = self._release
         fault = Fault(error.where or "", error.message, error.hint or "")
         warnings = tuple(map(str, release.warnings)) if release else ()
         self._pages.tell(State(release.id if release else None, (fault,), warnings))
         self._reporter.failed(error, names)
-        file = os.path.abspath(_PLACE.sub("", fault.where))
-        if os.path.isfile(file):  # a compiler may have read it from outside of the sources
-            self._need({**self._needs, file: seen(file)})
 
     # What is watched.
 

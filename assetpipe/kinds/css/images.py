@@ -8,7 +8,6 @@ there are is known when the images have been made: what is found here is what to
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from assetpipe.kinds.patterns import compiled
@@ -26,7 +25,7 @@ _CALL = compiled(r"([-\w]*)\(")
 
 # What a browser of today does not know makes it pass by a declaration. But where a value is only
 # known later, as with `var()`, it has passed by the one before it then.
-_KNOWN_CALLS = re.compile(
+_KNOWN_CALLS = compiled(
     r"(?i:url|(?:repeating-)?(?:linear|radial|conic)-gradient|(?:rgb|hsl)a?|hwb|(?:ok)?(?:lab|lch)"
     r"|color(?:-mix)?|calc|min|max|clamp|)"
 )
