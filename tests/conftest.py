@@ -62,6 +62,11 @@ def built_tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[TreeName],
         folder = tmp_path_factory.mktemp(name)
         # Brotli on all of it would take most of the suite's time; the small tree has both.
         encodings = "gzip,br" if name == "small" else "gzip"
+        if name != "small":
+            # So would its images, which are not what it is for.
+            (folder / "assetpipe.toml").write_text(
+                "[images]\noptimize = false\nplaceholder = false\n"
+            )
         options: list[str | Path] = ["-o", folder / "out", "--encodings", encodings]
         done = build(folder, source, *options, cache=folder / "cache")
         return Built(source, folder / "out", done)
@@ -87,6 +92,14 @@ def cloud(weed: Weed, monkeypatch: pytest.MonkeyPatch) -> Weed:
     for name, value in weed.environment().items():
         monkeypatch.setenv(name, value)
     return weed
+
+
+_LONGEST = ("test_corpus_build.py", "test_js_acorn.py", "test_publish_faults.py", "test_crash.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that hold the longest tests, so that none is left to run alone."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

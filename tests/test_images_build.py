@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -193,41 +194,37 @@ def test_images_are_negotiated(project: Path) -> None:
         assert dict(answer.headers).get("Vary") == ("Accept" if kind == "image/webp" else None)
 
 
+EDITS: Mapping[str, Callable[[Path], object]] = {
+    "nothing": lambda project: None,
+    "another file is edited": lambda project: (project / "static/css/app.css").write_text("a{}"),
+    "the image is another": lambda project: (project / "static/img/hero.jpg").write_bytes(
+        saved(photo(320, 200), "JPEG")
+    ),
+    "it is removed": lambda project: (project / "static/img/hero.jpg").unlink(),
+    "a variant is gone": lambda project: next(
+        (project / "out/img").glob("hero.jpg.200*.avif")
+    ).unlink(),
+    "the output is gone": lambda project: shutil.rmtree(project / "out"),
+    "the cache is gone": lambda project: shutil.rmtree(project / "cache"),
+}
+SETTINGS: Mapping[str, Any] = {
+    "other widths": {**WANTED, "widths": [100, 400]},
+    "another quality": {**WANTED, "webp_quality": 50},
+    "not made smaller": {**WANTED, "optimize": False},
+}
+
+
 class TestBuildsAgain:
     """A build after another equals a build from nothing."""
 
     @pytest.mark.parametrize(
-        "edit",
+        ("edit", "images"),
         [
-            pytest.param(lambda project: None, id="nothing"),
-            pytest.param(
-                lambda project: (project / "static/css/app.css").write_text("a {}"),
-                id="another file is edited",
+            *(pytest.param(edit, WANTED, id=name) for name, edit in EDITS.items()),
+            *(
+                pytest.param(EDITS[edit], SETTINGS[name], id=f"{name}, {edit}")
+                for name, edit in product(SETTINGS, ("nothing", "the image is another"))
             ),
-            pytest.param(
-                lambda project: (project / "static/img/hero.jpg").write_bytes(
-                    saved(photo(320, 200), "JPEG")
-                ),
-                id="the image is another",
-            ),
-            pytest.param(
-                lambda project: (project / "static/img/hero.jpg").unlink(), id="it is removed"
-            ),
-            pytest.param(
-                lambda project: next((project / "out/img").glob("hero.jpg.200*.avif")).unlink(),
-                id="a variant is gone",
-            ),
-            pytest.param(lambda project: shutil.rmtree(project / "out"), id="the output is gone"),
-            pytest.param(lambda project: shutil.rmtree(project / "cache"), id="the cache is gone"),
-        ],
-    )
-    @pytest.mark.parametrize(
-        "images",
-        [
-            pytest.param(WANTED, id="the same settings"),
-            pytest.param({**WANTED, "widths": [100, 400]}, id="other widths"),
-            pytest.param({**WANTED, "webp_quality": 50}, id="another quality"),
-            pytest.param({**WANTED, "optimize": False}, id="not made smaller"),
         ],
     )
     def test_after(self, project: Path, edit: Callable[[Path], object], images: Any) -> None:
@@ -275,9 +272,9 @@ class TestBuildsAgain:
 def test_ctrl_c_loses_nothing(project: Path) -> None:
     """What is encoded when the build is ended is not encoded again."""
     (project / "assetpipe.toml").write_text(
-        'encodings = []\n[images]\nformats = ["avif"]\nspeed = 3\nwidths = [600, 700, 800, 900]\n'
+        'encodings = []\n[images]\nformats = ["avif"]\nspeed = 3\nwidths = [400, 450, 500, 550]\n'
     )
-    (project / "static/img/large.jpg").write_bytes(saved(photo(1000, 700), "JPEG"))
+    (project / "static/img/large.jpg").write_bytes(saved(photo(600, 420), "JPEG"))
     made = project / ".assetpipe_cache/v1/variant"
 
     def entries() -> dict[Path, int]:
@@ -317,12 +314,12 @@ class TestLimits:
         ],
     )
     def test_of_an_image(self, project: Path, limits: dict[str, Any], said: str) -> None:
-        large = saved(photo(2000, 1500), "PNG", compress_level=0)
+        large = saved(photo(1400, 1000), "PNG", compress_level=0)
         (project / "static/img/large.png").write_bytes(large)
         release = built(project, images=limits, jobs=2)
         asset = release.assets["img/large.png"]
         assert (release.out / asset.file).read_bytes() == large
-        assert asset.image == Shown(2000, 1500)
+        assert asset.image == Shown(1400, 1000)
         (warning,) = [each for each in release.warnings if "large.png" in each.file]
         assert said in warning.message
         assert "[tool.assetpipe.images]" in warning.hint
@@ -339,11 +336,11 @@ class TestLimits:
         with Workers(2) as workers:
             for _ in range(3):
                 with pytest.raises(LimitError, match="it takes more than 64 MiB"):
-                    workers.call_within(limits, bytes, 256 << 20)
-                assert workers.call_within(limits, len, b"abc") == 3
+                    workers.call_within(limits, 1, bytes, 256 << 20)
+                assert workers.call_within(limits, 1, len, b"abc") == 3
             with pytest.raises(LimitError, match="it is damaged, or takes more than 64 MiB"):
-                workers.call_within(limits, os._exit, 1)
-            assert workers.call_within(limits, len, b"abc") == 3
+                workers.call_within(limits, 1, os._exit, 1)
+            assert workers.call_within(limits, 1, len, b"abc") == 3
 
     def test_of_time(self) -> None:
         """It is up where it says, and what waits for a worker gets one."""
@@ -352,7 +349,10 @@ class TestLimits:
         limits = Limits(memory=1 << 30, seconds=0.3)
         started = time.monotonic()
         with Workers(2) as workers, ThreadPoolExecutor(4) as threads:
-            calls = [threads.submit(workers.call_within, limits, time.sleep, 60) for _ in range(4)]
+            calls = [
+                threads.submit(workers.call_within, limits, 1 << 20, time.sleep, 60)
+                for _ in range(4)
+            ]
             for call in calls:
                 with pytest.raises(LimitError, match=r"than 0\.3 seconds"):
                     call.result()

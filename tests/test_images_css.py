@@ -186,15 +186,13 @@ def test_a_sheet_follows_its_images(tmp_path: Path, source_maps: str) -> None:
     for data, count in ((None, 2), (poor, 0), (IMAGES["a.jpg"], 2), (IMAGES["no.jpg"], 1)):
         if data is not None:
             made.write("a.jpg", data)
-        for _ in range(2):
-            made.build()
-            assert made.text("a.css").count('type("image/') == count + bool(count)
-            clean = tmp_path / "clean"
-            made.build(out=clean, use_cache=False)
-            assert contents(clean).items() <= contents(made.out).items()
-            assert (clean / "manifest.json").read_bytes() == (
-                made.out / "manifest.json"
-            ).read_bytes()
+        made.build()
+        assert made.text("a.css").count('type("image/') == count + bool(count)
+        clean = tmp_path / "clean"
+        made.build(out=clean, use_cache=False)
+        assert contents(clean).items() <= contents(made.out).items()
+        released = [(out / "manifest.json").read_bytes() for out in (clean, made.out)]
+        assert released[0] == released[1]
 
 
 def test_a_map_knows_how_long_it_became(tmp_path: Path) -> None:

@@ -400,7 +400,7 @@ def test_damage_is_survived(
     options = Options(image=ImageOptions(memory=64 * MIB))
     try:
         limits = Limits(memory=512 * MIB, seconds=60)
-        result = workers.call_within(limits, kinds.transform, kinds.IMAGE, broken, options)
+        result = workers.call_within(limits, 1, kinds.transform, kinds.IMAGE, broken, options)
     except LimitError as error:
         assert "it is damaged" in str(error)  # noqa: PT017
         return

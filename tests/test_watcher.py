@@ -824,7 +824,7 @@ class TestSingleFiles:
         other = tmp_path / "other.scss"
         other.write_text("other")
         with Listener(root, poll=poll, files=[str(other)]) as listener:
-            for number in range(10):
+            for number in range(5):
                 time.sleep(0.09)
                 other.write_text("")
                 time.sleep(0.005)

@@ -14,6 +14,7 @@ from assetpipe.build.inputs import Inputs
 from assetpipe.build.model import Need
 from assetpipe.build.variants import Variants
 from assetpipe.build.workers import LimitError, Limits, Workers
+from assetpipe.dimensions import measure
 from assetpipe.globs import matcher
 from assetpipe.kinds import text
 from assetpipe.kinds.js import can_shrink
@@ -131,7 +132,7 @@ class Transforms:
         if options.image is not None:
             try:
                 result = self._workers.call_within(
-                    self._limits, kinds.transform, module, data, options
+                    self._limits, _pixels(data), kinds.transform, module, data, options
                 )
             except LimitError as error:
                 note = Note(f"ships untouched: {error}", hint=_LIMIT_HINT)
@@ -183,6 +184,12 @@ class Transforms:
             image=image,
             image_set=module == _CSS and self._offers_images,
         )
+
+
+def _pixels(data: bytes) -> int:
+    """Return how many pixels an image has; 1 where nobody knows."""
+    size = measure(data)
+    return size.width * size.height if size else 1
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -65,6 +65,7 @@ class _Work:
 
     Attributes:
         size: bytes of the image itself.
+        pixels: how many it has.
         wanted: what may be made.
         read: returns the bytes of the image.
         done: is told of the result.
@@ -73,6 +74,7 @@ class _Work:
     """
 
     size: int
+    pixels: int
     wanted: Sequence[Variant]
     read: Callable[[], bytes]
     done: Done
@@ -154,12 +156,13 @@ class Variants:
         wanted = self.wanted(name, picture, digest)
         if not wanted:
             return
-        work = _Work(size, wanted, read, done, _own_format(name))
+        pixels = picture.width * picture.height
+        work = _Work(size, pixels, wanted, read, done, _own_format(name))
         work.made.update((each, made) for each in wanted if (made := self._stored(each)))
         if len(work.made) == len(wanted):
             self._finish(work)
             return
-        cost = picture.width * picture.height * _PIXEL_COST
+        cost = pixels * _PIXEL_COST
         self._pool.submit(self._scaling, cost, lambda: self._scale(work), name)
 
     def wanted(self, name: str, picture: Picture, digest: str) -> list[Variant]:
@@ -204,7 +207,7 @@ class Variants:
         made = self._stored(one)
         if made is None:
             widths = _widths(wanted)
-            pixels = self._workers.call_within(self._limits, variants.scaled, data, widths)
+            pixels = self._workers.call_within(self._limits, 1, variants.scaled, data, widths)
             made = self._encode(one, pixels[widths.index(one.width)])
         return made.data
 
@@ -227,7 +230,9 @@ class Variants:
     def _scale(self, work: _Work) -> None:
         widths, data = _widths(work.wanted), work.read()
         try:
-            pixels = self._workers.call_within(self._limits, variants.scaled, data, widths)
+            pixels = self._workers.call_within(
+                self._limits, work.pixels, variants.scaled, data, widths
+            )
         except (LimitError, UnsuitableError) as error:
             work.done({}, [Note(f"has no variants: {error}", hint=_HINT)])
             return

@@ -30,7 +30,8 @@ _Answer = tuple[Any, Exception | None]
 _LOST = (EOFError, OSError, pickle.UnpicklingError)
 
 _INLINE_BYTES = 1 << 20
-"""Up to this much a build works on by itself: a process costs a tenth of a second to start."""
+"""Up to this much a build works on by itself, where it may: a process costs a tenth of a second to
+start. Where it may not, there is a further process for each of so many bytes."""
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from assetpipe.build.workers import serve; serve()"
 
@@ -60,7 +61,7 @@ class Workers:
         self._jobs = jobs
         self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
         self._started: list[subprocess.Popen[bytes]] = []
-        self._inline = 0
+        self._inline = self._limited = 0
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -103,19 +104,23 @@ class Workers:
         return cast(R, _result(answer))
 
     def call_within(
-        self, limits: Limits, function: Callable[P, R], *args: P.args, **named: P.kwargs
+        self, limits: Limits, size: int, function: Callable[P, R], *args: P.args, **named: P.kwargs
     ) -> R:
         """Call a module's function in a worker, but end it where it takes too much.
 
-        Never here: the decoders that read files of all sorts may end their process instead of
-        raising an error, as libjpeg does. What they write to standard error is dropped.
+        Arguments are those of ``call``. Never here: the decoders that read files of all sorts may
+        end their process instead of raising an error, as libjpeg does. What they write to standard
+        error is dropped.
 
         Raises:
             LimitError: it took more than that, or the worker died.
             Exception: what the function raised.
         """
         much = f"more than {limits.memory >> 20} MiB"
-        worker = self._take()
+        with self._lock:
+            self._limited += size
+            most = 1 + self._limited // _INLINE_BYTES
+        worker = self._take(most)
         alarm = _Alarm(limits.seconds, worker)
         try:
             with alarm:
@@ -141,9 +146,9 @@ class Workers:
             self._inline += size
             return True
 
-    def _take(self) -> subprocess.Popen[bytes]:
+    def _take(self, most: int = sys.maxsize) -> subprocess.Popen[bytes]:
         with self._lock:
-            if self._idle.empty() and len(self._started) < self._jobs:
+            if self._idle.empty() and len(self._started) < min(most, self._jobs):
                 return self._start()
         return self._idle.get()
 
