@@ -26,6 +26,7 @@ from assetpipe.manifest import Image as Shown
 from assetpipe.serve.static import StaticFiles
 from tests.pictures import drawing, photo, saved, steep
 from tests.site import clean_environment, command, contents, plant
+from tests.test_images_lossless import HOSTILE
 from tests.watching import Watching
 
 WANTED = {"formats": ["avif", "webp"], "widths": [100, 200, 400]}
@@ -357,6 +358,41 @@ class TestLimits:
                 with pytest.raises(LimitError, match=r"than 0\.3 seconds"):
                     call.result()
         assert time.monotonic() - started < 20
+
+
+def test_a_folder_of_hostile_images(project: Path) -> None:
+    """Each is told of, all ship, and none takes more memory than it may."""
+    limit = 128
+    plant(project, {"assetpipe.toml": f"""
+        [images]
+        formats = ["avif", "webp"]
+        widths = [20]
+        memory = {limit}
+    """})  # fmt: skip
+    for number, (data, suffix, _) in enumerate(HOSTILE.values()):
+        plant(project, {f"static/hostile/{number}.{suffix}": data})
+    with (project / "said").open("w+b") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "assetpipe", "build", "--json"],
+            cwd=project, env=clean_environment(), stdout=said, stderr=said,
+        )  # fmt: skip
+        # Of the largest process among it and its workers, which need some for themselves.
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        release = json.loads(said.read().splitlines()[-1])
+    assert process.returncode == 0
+    assert usage.ru_maxrss < (limit + 100) << 10
+    warned = {
+        Path(each["file"]).stem
+        for each in release["warnings"]
+        if each["message"].startswith("ships untouched: ")
+    }
+    certain = {str(number) for number, (*_, text) in enumerate(HOSTILE.values()) if text}
+    assert warned >= certain
+    shipped = set(contents(project / "build/static").values())
+    for number in map(int, warned):
+        assert [*HOSTILE.values()][number][0] in shipped
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -36,6 +36,11 @@ start. Where it may not, there is a further process for each of so many bytes.""
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from assetpipe.build.workers import serve; serve()"
 
 
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "RAYON_NUM_THREADS": "1"}
+"""There is a worker for each processor, so libraries need no threads of their own: of these glibc
+reserves 64 MiB for each, of which the limit of memory would take note (mallopt(3))."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a call may take; more than that ends it.
@@ -157,6 +162,7 @@ class Workers:
             [sys.executable, "-c", _PROGRAM.format(path=sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env=os.environ | _ENVIRONMENT,
         )
         self._started.append(worker)
         return worker
@@ -230,6 +236,8 @@ def serve() -> None:
                 answer = function(*args, **named), None
         except Exception as error:  # noqa: BLE001 - raised again by whoever asked
             answer = None, error
+        except BaseException:  # noqa: BLE001 - extensions in Rust panic so, as for lack of memory
+            sys.exit(1)
         _send(answers, answer)
 
 

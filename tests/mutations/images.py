@@ -73,6 +73,7 @@ MUTATIONS = [
     _row("workers take any memory", "build/workers.py", "    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))\n", "", f"{BUILD} -k no_header"),
     _row("a worker that took too long works on", "build/workers.py", "                self._worker.kill()\n", "                pass\n", f"{BUILD} -k of_time"),
     _row("a worker that died is asked again", "build/workers.py", "worker if alarm.was_in_time else self._replace(worker)", "worker", f"{BUILD} -k 'no_header or of_time'"),
+    _row("libraries in workers have threads of their own", "build/workers.py", "            env=os.environ | _ENVIRONMENT,\n", "", f"{BUILD} -k hostile"),
     _row("what libraries print is shown", "build/workers.py", "    os.dup2(nowhere, 2)\n", "    pass\n", f"{BUILD} -k ends_its_process"),
     _row("rules for some images count for none", "build/images.py", "                if matches(name):\n", "                if False:\n", f"{BUILD} -k as_configured"),
     _row("variants count as what was saved", "build/pipeline.py", "made = {record.linked.name for record in known if record.prepared.origin}", "made = set[str]()", f"{BUILD} -k 'photograph or totals'"),

@@ -34,6 +34,7 @@ def opened(data: bytes, format_: str) -> ImageFile:
         )
     except ImportError as error:
         raise UnfitError from error
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each takes some of the memory that there may be
     plugins: dict[str, Callable[[BytesIO], ImageFile]] = {
         "avif": AvifImagePlugin.AvifImageFile,
         "gif": GifImagePlugin.GifImageFile,

@@ -89,8 +89,11 @@ def compressed_size(data: bytes) -> int:
         BadImageError: it is damaged.
     """
     pixels = b"".join(part.data for part in chunks(data) if part.kind == b"IDAT")
+    width, height = struct.unpack_from(">II", data, 16)
+    most = height * (width * pixel_bytes(data) + 1)
     try:
-        return len(zlib.compress(zlib.decompress(pixels), 1))
+        # No more than there can be: it may be a bomb.
+        return len(zlib.compress(zlib.decompressobj().decompress(pixels, most), 1))
     except zlib.error as error:
         raise BadImageError(f"it cannot be read: {error}") from error
 
