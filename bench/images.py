@@ -18,15 +18,18 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image, ImageOps
 
-from assetpipe.kinds.image import KIND
+from assetpipe.build.workers import LimitError, Limits, Workers
+from assetpipe.kinds import IMAGE, transform
 from assetpipe.kinds.image.variants import SPEED, Encoding, Format, Pixels, encode
 from assetpipe.kinds.model import Options
 from bench.measure import Contender, Cost, interleaved, table
@@ -143,12 +146,17 @@ def main() -> None:
 
 
 def lossless(work: Path, arguments: argparse.Namespace) -> str:
-    """Optimise all PNGs and JPEGs of the large tree and of two npm packages."""
+    """Optimise all PNGs and JPEGs of packages, and of what image libraries are tested with."""
     lines = []
-    for suffixes, name in (((".png",), "PNG"), ((".jpg", ".jpeg"), "JPEG")):
+    packages, tests = (tree("large"), installed(PICTURES)), (tree("images"),)
+    for (suffixes, kind), (whose, roots) in itertools.product(
+        (((".png",), "PNG"), ((".jpg", ".jpeg"), "JPEG")),
+        (("packages", packages), ("tests of image libraries", tests)),
+    ):
+        name = f"{kind} of {whose}"
         folder = work / name
         folder.mkdir()
-        for number, path in enumerate(_files(suffixes)):
+        for number, path in enumerate(_files(roots, suffixes)):
             shutil.copy(path, folder / f"{number:04}{path.suffix.lower()}")
         sources = list(folder.iterdir())
         total = sum(path.stat().st_size for path in sources)
@@ -169,7 +177,7 @@ def lossless(work: Path, arguments: argparse.Namespace) -> str:
             return Contender(name, command, prepare)
 
         costs = interleaved([contender(each) for each in names], arguments.runs)
-        lines += [f"`{name}`, {len(sources)} files, {total:,} bytes\n"]
+        lines += [f"{name}, {len(sources)} files, {total:,} bytes\n"]
         lines += [
             "| | bytes | of the originals | CPU s | CPU × |",
             "| --- | --- | --- | --- | --- |",
@@ -185,32 +193,47 @@ def lossless(work: Path, arguments: argparse.Namespace) -> str:
     return "\n".join(lines)
 
 
-def _files(suffixes: tuple[str, ...]) -> list[Path]:
-    return sorted(
-        path
-        for root in (tree("large"), installed(PICTURES))
-        for path in root.rglob("*")
-        if path.suffix.lower() in suffixes and path.is_file()
-    )
+def _files(roots: Iterable[Path], suffixes: tuple[str, ...]) -> list[Path]:
+    """Return the images that can be read, each content once."""
+    found: dict[bytes, Path] = {}
+    for path in sorted(path for root in roots for path in root.rglob("*")):
+        if path.suffix.lower() in suffixes and path.is_file():
+            with suppress(OSError, ValueError, SyntaxError), Image.open(path) as image:
+                image.load()
+                found.setdefault(path.read_bytes(), path)
+    return list(found.values())
 
 
 def _optimize(name: str, folder: Path) -> None:
     """Optimise the files of a folder in place; none grows."""
-    for path in sorted(folder.iterdir()):
-        data = path.read_bytes()
-        if name == OURS:
-            path.write_bytes(KIND.transform(data, Options()).body)
-            continue
-        try:
-            image = Image.open(io.BytesIO(data))
-            file = io.BytesIO()
-            if image.format == "JPEG":
-                image.save(file, "JPEG", quality="keep", optimize=True, progressive=True)
-            else:
-                image.save(file, "PNG", optimize=True)
-        except (OSError, ValueError):  # some are broken
-            continue
-        path.write_bytes(min(data, file.getvalue(), key=len))
+    warnings.simplefilter("ignore")  # of broken images, among which there are many
+    optimized = {OURS: _ours_optimized}.get(name, _pillow_optimized)
+    with Workers(1) as workers:
+        for path in sorted(folder.iterdir()):
+            data = path.read_bytes()
+            path.write_bytes(min(data, optimized(data, workers), key=len))
+
+
+def _ours_optimized(data: bytes, workers: Workers) -> bytes:
+    """Optimise as a build does: in a worker, as libraries may end their process."""
+    try:
+        done = workers.call_within(Limits(512 << 20, 60), 1, transform, IMAGE, data, Options())
+    except LimitError:
+        return data
+    return done.body
+
+
+def _pillow_optimized(data: bytes, _workers: Workers) -> bytes:
+    image = Image.open(io.BytesIO(data))
+    file = io.BytesIO()
+    try:
+        if image.format == "JPEG":
+            image.save(file, "JPEG", quality="keep", optimize=True, progressive=True)
+        else:
+            image.save(file, "PNG", optimize=True, save_all=getattr(image, "n_frames", 1) > 1)
+    except (OSError, ValueError, SyntaxError):
+        return data
+    return file.getvalue()
 
 
 # With loss.

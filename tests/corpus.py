@@ -31,12 +31,13 @@ class CorpusUnavailableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One pinned archive: an npm package, or a wheel where ``wheel`` says so."""
+    """One pinned archive: an npm package, or a wheel or source distribution of Python."""
 
     name: str
     version: str
     sha256: str
     wheel: bool = False
+    source: bool = False
 
 
 class Pick(NamedTuple):
@@ -213,6 +214,12 @@ PACKAGES = {
         "ea980ee426d594909cf1058306832af71ff6cbad6f69237b036d1550635aefbc",
         wheel=True,
     ),
+    "pillow": Package(
+        "pillow",
+        "13.0.0",
+        "cdcd1ba258178f7356d74170c9a81ba4eab6a5d55748bc402a5a2a6fe6be3510",
+        source=True,
+    ),
 }
 
 SMALL = [
@@ -319,13 +326,20 @@ PICTURES = [
 ]
 """Pictures in SVG as drawing programs leave them: Inkscape (qdarkstyle), Illustrator (orange)."""
 
-TreeName = Literal["small", "medium", "large", "releases", "pictures"]
+IMAGES = [
+    Pick("pillow", "Tests/images", "pillow"),
+    Pick("skimage", "skimage/data", "skimage"),
+]
+"""Images made of pixels, of all sorts: what libraries are tested with, broken ones among them."""
+
+TreeName = Literal["small", "medium", "large", "releases", "pictures", "images"]
 TREES: dict[TreeName, list[Pick]] = {
     "small": SMALL,
     "medium": MEDIUM,
     "large": LARGE,
     "releases": RELEASES,
     "pictures": PICTURES,
+    "images": IMAGES,
 }
 
 # What a package holds besides the files that a site would serve.
@@ -402,12 +416,22 @@ def _by_digest(folder: Path) -> dict[str, Path]:
 
 
 def _download(packages: Iterable[Package], folder: Path) -> None:
-    scripts = [f"{package.name}@{package.version}" for package in packages if not package.wheel]
+    scripts = [
+        f"{package.name}@{package.version}"
+        for package in packages
+        if not (package.wheel or package.source)
+    ]
     wheels = [f"{package.name}=={package.version}" for package in packages if package.wheel]
+    sources = [f"{package.name}=={package.version}" for package in packages if package.source]
     if scripts:
         _run(
             "npm", "pack", "--silent", "--ignore-scripts", f"--pack-destination={folder}", *scripts
         )
+    if sources:
+        _run(
+            sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+            "--no-deps", "--no-binary=:all:", f"--dest={folder}", *sources,
+        )  # fmt: skip
     if wheels:
         # One fixed platform: the files picked are data, the same in the wheels of every other.
         _run(
@@ -457,7 +481,7 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
         return
     with tarfile.open(archive) as packed:
         for member in packed:
-            name = member.name.partition("/")[2]  # npm puts all below one folder
+            name = member.name.partition("/")[2]  # all is below one folder
             if member.isfile() and _is_kept(name):
                 file = packed.extractfile(member)
                 assert file is not None  # it is a regular file
