@@ -26,11 +26,11 @@ class Pool:
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
-        self._heap: list[tuple[int, int, int, Task, str]] = []
+        self._heap: list[tuple[int, int, int, int, Task, str]] = []
         self._running: dict[int, str] = {}
         self._pending: Counter[int] = Counter()
         self._changed = threading.Condition()
-        self._order = count()
+        self._count = count()
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._closed = False
@@ -56,13 +56,22 @@ class Pool:
             for thread in self._threads:
                 thread.join()
 
-    def submit(self, group: int, cost: int, task: Task, name: str = "") -> None:
-        """Queue a task; a lower ``group`` goes first, within it the higher ``cost``.
+    def submit(
+        self, group: int, cost: int, task: Task, name: str = "", *, order: int | None = None
+    ) -> None:
+        """Queue a task.
 
-        ``name`` tells people what it is, if it takes long.
+        Args:
+            group: the lower one goes first.
+            cost: bytes of work.
+            task: what is to be done.
+            name: tells people what it is, if it takes long.
+            order: within a group the lowest goes first; what costs most, if it is not given.
         """
+        order = -cost if order is None else order
         with self._changed:
-            heapq.heappush(self._heap, (group, -cost, next(self._order), task, name))
+            number = next(self._count)
+            heapq.heappush(self._heap, (group, order, number, cost, task, name))
             self._pending[group] += 1
             self.total += cost
             if not self._idle and len(self._threads) < self._jobs:
@@ -70,6 +79,11 @@ class Pool:
                 self._threads.append(thread)
                 thread.start()
             self._changed.notify_all()
+
+    def has_queued(self, group: int) -> bool:
+        """Say whether tasks of a group wait for a thread."""
+        with self._changed:
+            return any(entry[0] == group for entry in self._heap)
 
     def wait(self, group: int, progress: Progress) -> None:
         """Wait until every task of this group and of those before it is done.
@@ -96,16 +110,16 @@ class Pool:
                 self._idle -= 1
                 if self._closed:
                     return
-                group, cost, order, task, name = heapq.heappop(self._heap)
-                self._running[order] = name
+                group, _, number, cost, task, name = heapq.heappop(self._heap)
+                self._running[number] = name
             try:
                 task()
             except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
                 self._fail(error)
             with self._changed:
-                del self._running[order]
+                del self._running[number]
                 self._pending[group] -= 1
-                self.done -= cost
+                self.done += cost
                 self._changed.notify_all()
 
     def _fail(self, error: BaseException) -> None:

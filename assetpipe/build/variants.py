@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import NamedTuple
 
 from assetpipe.build.cache import Cache, key
@@ -21,6 +22,7 @@ from assetpipe.kinds.model import Note, Picture
 from assetpipe.names import split_suffix
 
 _SECTION = "variant"
+_MOST_VARIANTS = 1000  # of one image, to tell their places in the order of all
 _PIXEL_COST = 3  # of one pixel, in the unit of encode.cost
 _HINT = "for this image, set `formats = []` in a rule of [tool.assetpipe.images]"
 
@@ -125,6 +127,7 @@ class Variants:
         self._cache = cache
         self._pool = pool
         self._scaling, self._encoding = groups
+        self._started = count()
         self._workers = workers
         if self._mode != "off" and config.images.makes_variants:
             need("PIL", feature="making variants of images", extra="images")
@@ -236,13 +239,18 @@ class Variants:
         except (LimitError, UnsuitableError) as error:
             work.done({}, [Note(f"has no variants: {error}", hint=_HINT)])
             return
-        for each in [each for each in work.wanted if each not in work.made]:
+        if not self._pool.has_queued(self._scaling):
+            self._workers.rest()  # encoding takes the memory that they hold
+        missing = [each for each in work.wanted if each not in work.made]
+        first = next(self._started) * _MOST_VARIANTS
+        for order, each in enumerate(_in_order(missing), first):
             scaled = pixels[widths.index(each.width)]
             self._pool.submit(
                 self._encoding,
                 scaled.width * scaled.height * _PIXEL_COST,
                 lambda each=each, scaled=scaled: self._add(work, each, scaled),  # type: ignore[misc]
                 each.name,
+                order=order,
             )
 
     def _add(self, work: _Work, variant: Variant, pixels: Pixels) -> None:
@@ -270,6 +278,15 @@ class Variants:
             if each.width in kept.get(each.encoding.format, ()) and (made := work.made[each])
         }
         work.done(ships, ())
+
+
+def _in_order(wanted: Sequence[Variant]) -> list[Variant]:
+    """Return variants in the order to make them in: the largest beside all small ones.
+
+    So no two large ones are made at once, whose memory would add up.
+    """
+    ascending = sorted(wanted, key=lambda each: (each.encoding.format == "avif", each.width))
+    return [*ascending[-1:], *ascending[:-1]]
 
 
 def _widths(wanted: Sequence[Variant]) -> list[int]:

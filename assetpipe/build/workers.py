@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any, ParamSpec, Self, TypeVar, cast
 
@@ -64,10 +63,10 @@ class Workers:
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
-        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+        self._idle: list[subprocess.Popen[bytes]] = []
         self._started: list[subprocess.Popen[bytes]] = []
         self._inline = self._limited = 0
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +104,7 @@ class Workers:
                 hint="most often memory ran out: build with a smaller --jobs",
             ) from error
         finally:
-            self._idle.put(worker)
+            self._give(worker)
         return cast(R, _result(answer))
 
     def call_within(
@@ -136,11 +135,20 @@ class Workers:
             status = worker.wait()
             raise LimitError(f"it is damaged, or takes {much} (status {status})") from error
         finally:
-            self._idle.put(worker if alarm.was_in_time else self._replace(worker))
+            self._give(worker if alarm.was_in_time else self._replace(worker))
         try:
             return cast(R, _result(answer))
         except MemoryError as error:
             raise LimitError(f"it takes {much}") from error
+
+    def rest(self) -> None:
+        """End the workers that have nothing to do; who needs one has another one started."""
+        with self._lock:
+            for worker in self._idle:
+                self._started.remove(worker)
+                _end(worker)
+            self._idle.clear()
+            self._lock.notify_all()
 
     def _is_inline(self, size: int) -> bool:
         with self._lock:
@@ -153,9 +161,16 @@ class Workers:
 
     def _take(self, most: int = sys.maxsize) -> subprocess.Popen[bytes]:
         with self._lock:
-            if self._idle.empty() and len(self._started) < min(most, self._jobs):
-                return self._start()
-        return self._idle.get()
+            while not self._idle:
+                if len(self._started) < min(most, self._jobs):
+                    return self._start()
+                self._lock.wait()
+            return self._idle.pop()
+
+    def _give(self, worker: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._idle.append(worker)
+            self._lock.notify()
 
     def _start(self) -> subprocess.Popen[bytes]:
         worker = subprocess.Popen(

@@ -46,10 +46,10 @@ def picture_of(
     except UnfitError:
         return Picture(*size)
     is_large = size.width * size.height > _SMALL
-    seen = None
+    seen = tiny = None
     if is_still and placeholder and format_ != "ico":
         with suppress(UnsuitableError):
-            (seen,) = scaled(data, [_fitting(size, _THUMBNAIL)])
+            seen, tiny = scaled(data, [_fitting(size, most) for most in (_THUMBNAIL, _TINY)])
     is_opaque = seen is None or seen.mode != "RGBA"
     least = _BUSY / 8 * size.width * size.height
     is_busy = len(data) > least
@@ -61,12 +61,11 @@ def picture_of(
         or (format_ == "png" and is_busy and is_opaque and is_large)
     )
     picture = Picture(*size, is_photo=is_photo, is_still=is_still)
-    if seen is None:
+    if seen is None or tiny is None:
         return picture
     has_placeholder = is_opaque and is_large
     return picture._replace(
-        color=_color(seen),
-        placeholder=_placeholder(data, _fitting(size, _TINY)) if has_placeholder else "",
+        color=_color(seen), placeholder=_placeholder(tiny) if has_placeholder else ""
     )
 
 
@@ -91,7 +90,6 @@ def _color(pixels: Pixels) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def _placeholder(data: bytes, width: int) -> str:
-    (tiny,) = scaled(data, [width])
+def _placeholder(tiny: Pixels) -> str:
     file = encode(tiny, Encoding("webp", quality=_QUALITY))
     return f"data:image/webp;base64,{base64.b64encode(file).decode()}"
