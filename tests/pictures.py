@@ -79,6 +79,16 @@ def deep(channels: int, *, color_type: int) -> bytes:
     return png(11, 9, rows, depth=16, color_type=color_type)
 
 
+def interlaced() -> bytes:
+    """Return a PNG whose pixels come in seven passes."""
+    import oxipng
+
+    plain = saved(photo(90, 60), "PNG")
+    made = oxipng.optimize_from_memory(plain, level=0, force=True, interlace=oxipng.Interlacing.on)
+    assert made[28] == 1
+    return bytes(made)
+
+
 def exif(orientation: int = 1) -> bytes:
     """Return Exif of a camera that knows where it is."""
     data = Image.Exif()
@@ -158,6 +168,7 @@ PICTURES: dict[str, tuple[str, Make]] = {
     "PNG, 16 bits grey": ("png", lambda: deep(1, color_type=0)),
     "PNG, 16 bits": ("png", lambda: deep(3, color_type=2)),
     "PNG, 16 bits with alpha": ("png", lambda: deep(4, color_type=6)),
+    "PNG, interlaced": ("png", interlaced),
     "PNG, texts": ("png", lambda: saved(photo(90, 60), "PNG", pnginfo=told(), exif=exif())),
     "PNG, turned": ("png", lambda: saved(photo(90, 60), "PNG", exif=exif(6), compress_level=1)),
     "PNG, profile": ("png", lambda: saved(photo(90, 60), "PNG", icc_profile=p3())),
