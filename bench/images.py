@@ -296,9 +296,12 @@ def _encoders(work: Path) -> dict[Format, dict[str, Encoder]]:
         avif[f"{OURS}, speed {speed}"] = _ours("avif", speed)
     webp[OURS] = _ours("webp", SPEED)
     if shutil.which("avifenc"):
-        avif["avifenc -s 6"] = _program("avifenc -s 6 -j 1 -y 444 -q {} {} {}")
+        # Before 1.0 it has no quality, but libavif's quantizer that stands for it.
+        avif["avifenc -s 6"] = _program(
+            "avifenc -s 6 -j 1 -y 444 --min {0} --max {0} {1} {2}", lambda q: 63 - q * 63 // 100
+        )
     if shutil.which("cwebp"):
-        webp["cwebp -m 6"] = _program("cwebp -quiet -m 6 -q {} {} -o {}")
+        webp["cwebp -m 6"] = _program("cwebp -quiet -m 6 -q {0} {1} -o {2}")
     return {"avif": avif, "webp": webp}
 
 
@@ -340,13 +343,18 @@ def _sharp(modules: Path, work: Path, format_: Format, effort: int) -> Encoder:
     return encoder
 
 
-def _program(command: str) -> Encoder:
-    """Return an encoder that is a program of its own; starting it counts, too."""
+def _program(command: str, scale: Callable[[int], int] = int) -> Encoder:
+    """Return an encoder that is a program of its own; starting it counts, too.
+
+    Args:
+        command: with places for quality, source and result.
+        scale: what a quality is to the program.
+    """
 
     def encoder(jobs: Sequence[tuple[Path, int, Path]]) -> list[Encoded]:
         found = []
         for source, quality, out in jobs:
-            words = [part.format(value) for part, value in _filled(command, quality, source, out)]
+            words = [word.format(scale(quality), source, out) for word in command.split()]
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -355,11 +363,6 @@ def _program(command: str) -> Encoder:
         return found
 
     return encoder
-
-
-def _filled(command: str, *values: object) -> Iterable[tuple[str, object]]:
-    rest = iter(values)
-    return ((part, next(rest) if part == "{}" else None) for part in command.split())
 
 
 def _points(

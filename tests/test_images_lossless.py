@@ -23,6 +23,7 @@ from tests.pictures import (
     SECRET,
     chunk,
     clear,
+    deep,
     drawing,
     exif,
     gif,
@@ -194,6 +195,51 @@ def test_what_is_brighter_on_some_screens_is_left_alone(marker: bytes) -> None:
     assert (result.body, result.notes) == (data, ())
 
 
+def faint() -> Image.Image:
+    """Return grain that one can see through."""
+    image = noise(90, 60).convert("RGBA")
+    image.putalpha(100)
+    return image
+
+
+def test_exif_behind_the_pixels_of_a_png_turns_nothing() -> None:
+    """As in browsers."""
+    rows = (b"\0" + bytes(240)) * 80
+    data = png(80, 80, rows, after=chunk(b"eXIf", exif(6).removeprefix(b"Exif\0\0")))
+    body = transformed(data, "png").body
+    assert len(body) < len(data)
+    assert b"eXIf" not in body
+
+
+def test_the_first_exif_of_a_jpeg_counts() -> None:
+    """As in browsers."""
+    data = saved(photo(90, 60), "JPEG", exif=exif(6))
+    second = saved(photo(90, 60), "JPEG", exif=exif(1))
+    start, end = second.index(b"\xff\xe1"), second.index(b"\xff\xdb")
+    both = data.replace(b"\xff\xdb", second[start:end] + b"\xff\xdb", 1)
+    result = transformed(both, "jpg")
+    assert len(result.body) < len(both)
+    with Image.open(io.BytesIO(result.body)) as image:
+        assert dict(image.getexif()) == {0x112: 6}
+
+
+def test_a_webp_does_not_say_that_it_has_what_it_has_not() -> None:
+    data = saved(photo(90, 60), "WEBP", exif=exif(1), icc_profile=p3())
+    body = transformed(data, "webp").body
+    assert len(body) < len(data)
+    assert (data[20] & 0x0C, body[20] & 0x0C) == (0x08, 0)
+
+
+def test_equal_images_of_an_icon_lie_there_once() -> None:
+    image = saved(clear(), "PNG")
+    head = bytes([60, 40, 0, 0, 1, 0, 32, 0]) + struct.pack("<I", len(image))
+    places = [struct.pack("<I", 38 + number * len(image)) for number in range(2)]
+    data = struct.pack("<HHH", 0, 1, 2) + b"".join(head + place for place in places) + image * 2
+    body = transformed(data, "ico").body
+    assert len(body) <= 38 + len(image)
+    assert shown(body) == shown(data)
+
+
 class TestPictures:
     """What is found out of an image."""
 
@@ -205,6 +251,7 @@ class TestPictures:
             pytest.param(saved(noise(90, 60), "PNG"), "png", True, True, id="grain in a PNG"),
             pytest.param(saved(noise(30, 30), "PNG"), "png", False, True, id="a small one"),
             pytest.param(saved(clear(), "PNG"), "png", False, True, id="with alpha"),
+            pytest.param(saved(faint(), "PNG"), "png", False, True, id="grain with alpha"),
             pytest.param(saved(photo(90, 60), "WEBP"), "webp", True, True, id="WebP"),
             pytest.param(
                 saved(photo(90, 60), "WEBP", lossless=True), "webp", False, True, id="lossless"
@@ -243,6 +290,7 @@ class TestPictures:
         assert len(text) < 300
         for data, suffix in [
             (saved(clear(), "PNG"), "png"),
+            (saved(faint(), "PNG"), "png"),
             (saved(photo(20, 20), "JPEG"), "jpg"),
             (gif(), "gif"),
             (icon(), "ico"),
@@ -284,6 +332,7 @@ HOSTILE: dict[str, tuple[bytes, str, str | None]] = {
     "PNG, header only": (PNG[:33], "png", "how large"),
     "PNG, half a header": (PNG[:20], "png", "how large"),
     "PNG, a bit is wrong": (PNG[:900] + b"\x55" + PNG[901:], "png", "IDAT is damaged"),
+    "PNG bomb of deep pixels": (lying(deep(4, color_type=6), 2000, 2000), "png", "2,000 × 2,000"),
     "PNG bomb": (lying(PNG, 50_000, 50_000), "png", "50,000 × 50,000 pixels"),
     "PNG larger than it says": (lying(PNG, 300, 100), "png", ""),
     "PNG smaller than it says": (lying(PNG, 300, 900), "png", "cannot be read"),
@@ -308,7 +357,7 @@ HOSTILE: dict[str, tuple[bytes, str, str | None]] = {
     "GIF with junk between": (GIF[:-1] + b"junk;", "gif", "begins no block"),
     "WebP cut off": (WEBP[: len(WEBP) // 2], "webp", "it is cut off"),
     "WebP, a size lies": (WEBP[:16] + b"\xff\xff\xff\x7f" + WEBP[20:], "webp", "it is cut off"),
-    "icon that leads out": (ICON[:18] + b"\xff\xff\xff\x7f" + ICON[22:], "ico", None),
+    "icon that leads out": (ICON[:18] + b"\xff\xff\xff\x7f" + ICON[22:], "ico", "an image in it"),
     "icon of nothing": (ICON[:4] + b"\0\0" + ICON[6:], "ico", None),
     "icon of 65,535 images": (ICON[:4] + b"\xff\xff" + ICON[6:], "ico", None),
 }  # fmt: skip
@@ -349,6 +398,19 @@ def test_an_encoder_that_errs_is_not_believed(
     monkeypatch.setattr(tool, lambda *_, **__: other)
     result = transformed(data)
     assert (result.body, result.notes) == (data, ())
+
+
+def test_an_encoder_that_errs_in_time_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames are shown for as long as before."""
+
+    def err(given: bytes, **_options: Any) -> bytes:
+        at = given.index(b"fcTL")
+        body = given[at + 4 : at + 24] + struct.pack(">H", 999) + given[at + 26 : at + 30]
+        return given[: at - 4] + chunk(b"fcTL", body) + given[at + 34 :]
+
+    data = made("APNG")[0]
+    monkeypatch.setattr("oxipng.optimize_from_memory", err)
+    assert transformed(data, "png").body == data
 
 
 def test_an_encoder_that_errs_in_16_bits_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
