@@ -88,6 +88,10 @@ class TestVariants:
             assert picture.size == asset.image[:2]
             assert asset.size == (release.out / asset.file).stat().st_size
 
+    def test_are_no_weight_that_was_saved(self, project: Path) -> None:
+        """A page takes one of them, so they are left out of the totals of bytes."""
+        assert built(project).totals.minified == built(project, variants="off").totals.minified
+
     def test_of_a_drawing(self, project: Path) -> None:
         """Without loss, where it is smaller; the same colours as before."""
         release = built(project)
@@ -180,10 +184,11 @@ def test_a_drawing_that_is_not_compressed_is_none_of_a_photograph(project: Path)
 def test_images_are_negotiated(project: Path) -> None:
     """By the variants as wide as they are, which are made for it; but only where it is wanted."""
     (project / "static/img/other.jpg").write_bytes(saved(photo(300, 220), "JPEG", quality=92))
-    wanted = WANTED | {"widths": [100], "rules": {"img/hero.jpg": {"negotiate": True}}}
+    rules = {"img/hero.jpg": {"negotiate": True}, "img/other.jpg": {"widths": [100, 400]}}
+    wanted = WANTED | {"widths": [100], "rules": rules}
     release = built(project, images=wanted)
     assert variants_of(release, "img/hero.jpg") == ["100.avif", "300.avif", "100.webp", "300.webp"]
-    assert variants_of(release, "img/other.jpg") == ["100.avif", "100.webp"]
+    assert variants_of(release, "img/other.jpg") == variants_of(release, "img/hero.jpg")
     image = release.assets["img/hero.jpg"].image
     assert image is not None
     assert image.alternates == ("img/hero.jpg.300.avif", "img/hero.jpg.300.webp")

@@ -25,14 +25,14 @@ pytest_plugins = ("tests.browser",)
 IMAGES: dict[str, bytes | str] = {
     "a.jpg": saved(photo(400, 300), "JPEG", quality=90),
     "b.png": saved(drawing(400, 300), "PNG", compress_level=0),
-    "no.jpg": saved(photo(60, 40), "JPEG", quality=90),
+    "no.jpg": saved(photo(200, 150), "JPEG", quality=90),
     "c.svg": "<svg/>",
 }
 WANTED = {
     "formats": ["avif", "webp"],
     "widths": [30],
     "image_set": True,
-    "rules": {"no.jpg": {"image_set": False}},
+    "rules": {"no.jpg": {"image_set": False, "widths": [200]}},
 }
 A = (
     'image-set(url(<a.jpg.400.avif>) type("image/avif"),url(<a.jpg.400.webp>) type("image/webp"),'
@@ -121,6 +121,9 @@ LEFT = {
     "a fragment": "a{background:url(a.jpg),url(c.svg#x)}",
     "a missing file beside it": "a{background:url(a.jpg),url(missing.jpg)}",
     "a selector": "background:url(a.jpg){color:red}",
+    "a selector in a block": "a{background:url(a.jpg) b{color:red}}",
+    "in brackets": "a{x:(;background:url(a.jpg));y:z}",
+    "a bracket that closes another": "a{background:url(a.jpg);x:(]}",
     "at the top": "background:url(a.jpg);",
     "an open block": "a{background:url(a.jpg)",
     "an open bracket": "a{background:url(a.jpg) (;color:red}",

@@ -76,7 +76,7 @@ MUTATIONS = [
     _row("libraries in workers have threads of their own", "build/workers.py", "            env=os.environ | _ENVIRONMENT,\n", "", f"{BUILD} -k hostile"),
     _row("what libraries print is shown", "build/workers.py", "    os.dup2(nowhere, 2)\n", "    pass\n", f"{BUILD} -k ends_its_process"),
     _row("rules for some images count for none", "build/images.py", "                if matches(name):\n", "                if False:\n", f"{BUILD} -k as_configured"),
-    _row("variants count as what was saved", "build/pipeline.py", "made = {record.linked.name for record in known if record.prepared.origin}", "made = set[str]()", f"{BUILD} -k 'photograph or totals'"),
+    _row("variants count as what was saved", "build/pipeline.py", "made = {record.linked.name for record in known if record.prepared.origin}", "made = set[str]()", f"{BUILD} -k was_saved"),
     # Negotiation
     _row("who says nothing of a type gets it", "serve/fields.py", "best if weight and weight >= usual", "best if weight >= usual", HTTP),
     _row("a type that is liked less is sent", "serve/fields.py", "weight and weight >= usual else", "weight else", HTTP),
