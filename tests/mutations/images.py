@@ -113,5 +113,4 @@ MUTATIONS = [
     _row("the manifest does not name what is offered", "build/link.py", "yield _Link(reference, tuple(chain.from_iterable(images)))", "yield _Link(reference, tuple(image[0] for image in images))", f"{CSS} -k manifest_names"),
     _row("a map is made before its images", "build/pipeline.py", "if result.mapped and _offers_images(file):", "if False:", f"{CSS} -k 'map or follows'"),
     _row("a map is kept though images changed", "build/pipeline.py", "        if _offers_images(file):\n            return None\n", "", f"{CSS} -k follows"),
-    _row("sheets leave places where nothing is wanted", "build/transforms.py", 'config.images.offers and config.variants != "off"', "True", f"{CSS} -k unless_it_is_wanted"),
 ]  # fmt: skip
