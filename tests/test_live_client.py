@@ -1351,7 +1351,8 @@ def test_ten_tabs_hold_one_stream(context: BrowserContext, site: Site) -> None:
     site.wait(lambda: len(site.asked) >= 20 and site.open == 1)
     page.evaluate("new Promise(done => setTimeout(done, 100))")
     assert site.requests.count("/") == 10 + 9
-    assert site.most <= 2
+    # A closed one is noticed a moment later, and several tabs may have had it until then.
+    assert site.most <= 4
 
 
 TELL = """message => {
