@@ -348,6 +348,15 @@ class TestLimits:
                 workers.call_within(limits, 1, os._exit, 1)
             assert workers.call_within(limits, 1, len, b"abc") == 3
 
+    def test_libraries_in_workers_have_no_threads_of_their_own(self) -> None:
+        """Each reserves address space, so that with many processors all would be too much."""
+        from assetpipe.build.workers import Limits, Workers
+
+        limits = Limits(memory=64 << 20, seconds=60)
+        with Workers(1) as workers:
+            for name in ("RAYON_NUM_THREADS", "MALLOC_ARENA_MAX"):
+                assert workers.call_within(limits, 1, os.getenv, name) == "1"
+
     def test_of_time(self) -> None:
         """It is up where it says, and what waits for a worker gets one."""
         from assetpipe.build.workers import LimitError, Limits, Workers
